@@ -1,0 +1,55 @@
+import { defineConfig } from 'vitest/config'
+
+const excluded = ['**/node_modules/**', '**/dist/**']
+
+/**
+ * unit         src/x.test.ts beside the code: no server, no network
+ * integration  test/x.test.ts: real servers from binaries on this machine; no Docker
+ * docker       test/x.docker.test.ts: real servers in containers
+ * slow         test/x.slow.test.ts: large data, long waits, many faults
+ */
+export default defineConfig({
+  test: {
+    reporters: ['default', './scripts/vitest-reporter.ts'],
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          testTimeout: 30_000,
+          include: ['{packages,examples}/*/src/**/*.test.ts', 'scripts/**/*.test.ts'],
+          exclude: excluded,
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: ['{packages,examples}/*/test/**/*.test.ts'],
+          exclude: [...excluded, '**/*.docker.test.ts', '**/*.slow.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          name: 'docker',
+          include: ['{packages,examples}/*/test/**/*.docker.test.ts'],
+          exclude: excluded,
+          testTimeout: 180_000,
+          hookTimeout: 900_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'slow',
+          include: ['{packages,examples}/*/test/**/*.slow.test.ts'],
+          exclude: excluded,
+          testTimeout: 900_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+})
