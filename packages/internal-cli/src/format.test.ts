@@ -1,0 +1,87 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { formatBytes, formatDuration, formatTable, graphemes } from './format.ts'
+import { parseBytes, parseDurationMs, parseInteger } from './parse.ts'
+
+describe('sizes', () => {
+  it.each([
+    [0, '0 B'],
+    [1023, '1023 B'],
+    [1536, '1.5 KiB'],
+    [1024 ** 2 - 1, '1.0 MiB'],
+    [5 * 1024 ** 3, '5.0 GiB'],
+  ])('%i bytes are %s', (bytes, text) => {
+    expect(formatBytes(bytes)).toBe(text)
+  })
+
+  it('are read in the units that they are written in', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 2 ** 49 }), (bytes) => {
+        expect(Math.abs(parseBytes(formatBytes(bytes)) - bytes)).toBeLessThanOrEqual(0.06 * bytes)
+      }),
+    )
+  })
+
+  it.each(['', '-1', '1x', 'k', '1 2'])('%j is refused', (text) => {
+    expect(() => parseBytes(text)).toThrow('size such as')
+  })
+})
+
+describe('durations', () => {
+  it.each([
+    [0.4, '0 ms'],
+    [999, '999 ms'],
+    [1500, '1.5 s'],
+    [59_960, '1 min 0 s'],
+    [93_500, '1 min 34 s'],
+    [2 * 3_600_000 + 60_000, '2 h 1 min'],
+    [90 * 3_600_000, '3 d 18 h'],
+  ])('%d ms are %s', (milliseconds, text) => {
+    expect(formatDuration(milliseconds)).toBe(text)
+  })
+
+  it.each([
+    ['500ms', 500],
+    ['30s', 30_000],
+    ['1.5h', 5_400_000],
+    ['7d', 604_800_000],
+  ])('%s are %d ms', (text, milliseconds) => {
+    expect(parseDurationMs(text)).toBe(milliseconds)
+  })
+
+  it.each(['5', '5 weeks', '-3s', ''])('%j is refused', (text) => {
+    expect(() => parseDurationMs(text)).toThrow('duration such as')
+  })
+})
+
+describe('whole numbers from a flag', () => {
+  it('must lie within their bounds', () => {
+    expect(parseInteger(1, 19)('19')).toBe(19)
+    for (const text of ['0', '20', '1.5', 'x', ''])
+      expect(() => parseInteger(1, 19)(text)).toThrow('from 1 to 19')
+  })
+})
+
+describe('a table', () => {
+  const columns = [{ header: 'NAME' }, { header: 'ROWS', align: 'right' }] as const
+
+  it('aligns its columns and has no trailing blanks', () => {
+    expect(
+      formatTable(columns, [
+        ['orders', '12'],
+        ['a', '3,000'],
+      ]),
+    ).toBe('NAME     ROWS\norders     12\na       3,000')
+  })
+
+  it('never has a line wider than asked for, as long as the shortest column fits', () => {
+    const row = fc.tuple(fc.string({ unit: 'grapheme', maxLength: 80 }), fc.nat().map(String))
+    fc.assert(
+      fc.property(fc.array(row), (rows) => {
+        for (const line of formatTable(columns, rows, 40).split('\n')) {
+          expect(graphemes(line).length).toBeLessThanOrEqual(40)
+        }
+      }),
+    )
+  })
+})

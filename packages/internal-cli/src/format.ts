@@ -1,0 +1,85 @@
+import { stripVTControlCharacters } from 'node:util'
+
+const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const
+
+/** `1536` → `1.5 KiB`. */
+export function formatBytes(bytes: number): string {
+  let value = bytes
+  let unit = 0
+  while (value >= 1023.95 && unit < BYTE_UNITS.length - 1) {
+    value /= 1024
+    unit += 1
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${BYTE_UNITS[unit]}`
+}
+
+/** `1234567` → `1,234,567`. */
+export function formatCount(count: number | bigint): string {
+  return count.toLocaleString('en-US')
+}
+
+/** `93_500` ms → `1 min 33 s`; below a minute with one decimal, below a second in ms. */
+export function formatDuration(milliseconds: number): string {
+  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`
+  if (milliseconds < 59_950) return `${(milliseconds / 1000).toFixed(1)} s`
+  const seconds = Math.round(milliseconds / 1000)
+  const [days, hours, minutes] = [
+    Math.floor(seconds / 86_400),
+    Math.floor(seconds / 3600) % 24,
+    Math.floor(seconds / 60) % 60,
+  ]
+  if (days > 0) return `${days} d ${hours} h`
+  if (hours > 0) return `${hours} h ${minutes} min`
+  return `${minutes} min ${seconds % 60} s`
+}
+
+export interface Column {
+  readonly header: string
+  /** @default 'left' */
+  readonly align?: 'left' | 'right'
+}
+
+/**
+ * Rows as aligned text, two spaces between columns, a header in front. Cells may carry colours.
+ * A table wider than `width` (default 100) has its widest left-aligned column shortened with `…`.
+ */
+export function formatTable(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  width = 100,
+): string {
+  const widths = columns.map((column, index) =>
+    rows.reduce((widest, row) => Math.max(widest, textWidth(row[index] ?? '')), textWidth(column.header)),
+  )
+  const excess = widths.reduce((sum, each) => sum + each, 2 * (columns.length - 1)) - width
+  if (excess > 0) {
+    const flexible = columns.map((column, index) => (column.align === 'right' ? 0 : widths[index]!))
+    const widest = flexible.indexOf(Math.max(...flexible))
+    widths[widest] = Math.max(12, widths[widest]! - excess)
+  }
+  const line = (cells: readonly string[]): string =>
+    columns
+      .map((column, index) => fit(cells[index] ?? '', widths[index]!, column.align ?? 'left'))
+      .join('  ')
+      .trimEnd()
+  return [line(columns.map((column) => column.header)), ...rows.map(line)].join('\n')
+}
+
+function fit(cell: string, width: number, align: 'left' | 'right'): string {
+  const length = textWidth(cell)
+  if (length > width)
+    return `${graphemes(stripVTControlCharacters(cell))
+      .slice(0, width - 1)
+      .join('')}…`
+  const padding = ' '.repeat(width - length)
+  return align === 'right' ? padding + cell : cell + padding
+}
+
+function textWidth(cell: string): number {
+  return graphemes(stripVTControlCharacters(cell)).length
+}
+
+/** What a reader sees as single characters, also where they have several code points. */
+export function graphemes(text: string): string[] {
+  return Array.from(new Intl.Segmenter('en').segment(text), ({ segment }) => segment)
+}

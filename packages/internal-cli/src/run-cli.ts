@@ -1,0 +1,160 @@
+import { realpathSync } from 'node:fs'
+import { constants } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { styleText } from 'node:util'
+import { Command, CommanderError } from 'commander'
+import { errorMessage } from '@ops/internal-error'
+
+/** Exit codes of every bin. A signal ends a bin with 128 + its number, after it has cleaned up. */
+export const EXIT = { done: 0, failed: 1, usage: 2, findings: 3 } as const
+
+/** Wrong flags, environment or arguments: exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+/** What a command gets to see of the world. */
+export interface CliContext {
+  /** Aborted by SIGINT, SIGTERM or SIGHUP. A second signal ends the process at once. */
+  readonly signal: AbortSignal
+  readonly env: NodeJS.ProcessEnv
+  /** Writes data for programs to stdout, awaiting a slow reader. */
+  print(text: string): Promise<void>
+  /** Writes one JSON document and a newline to stdout. */
+  printJson(value: unknown): Promise<void>
+  /** Writes a line for people to stderr. */
+  say(line: string): void
+  /** Sets the exit code for a command that did its work (`EXIT.findings`, say). */
+  exitWith(code: number): void
+}
+
+export interface CliDefinition {
+  name: string
+  version: string
+  description: string
+  /** Adds subcommands and options. Actions may throw; see `usageCodes`. */
+  build(program: Command, context: CliContext): void
+  /** Error codes that mean "you asked for something that makes no sense": exit code 2. */
+  usageCodes?: readonly string[]
+}
+
+/**
+ * Runs a bin when its module is the program that Node was started with, and does nothing when the
+ * module is only imported (by a test, or to see that it loads).
+ */
+export function runCli(moduleUrl: string, definition: CliDefinition): void {
+  const main = process.argv[1]
+  if (main === undefined || realpathSync(main) !== fileURLToPath(moduleUrl)) return
+  void execute(definition).then((code) => {
+    process.exitCode = code
+  })
+}
+
+async function execute(definition: CliDefinition): Promise<number> {
+  const signals = trapSignals()
+  // A reader that went away (`| head`) is not an error worth a stack trace.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.failed)
+  })
+  let exitCode: number = EXIT.done
+  const context: CliContext = {
+    signal: signals.signal,
+    env: process.env,
+    print,
+    printJson: (value) => print(`${JSON.stringify(value, bigintAsNumber, 2)}\n`),
+    say: (line) => void process.stderr.write(`${line}\n`),
+    exitWith: (code) => {
+      exitCode = code
+    },
+  }
+  const program = new Command(definition.name)
+    .description(definition.description)
+    .version(definition.version)
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 100, 100), sortSubcommands: false })
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error: /, `${definition.name}: `)),
+    })
+  definition.build(program, context)
+  inheritSettings(program)
+
+  try {
+    await program.parseAsync(process.argv)
+    return exitCode
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
+    if (signals.received !== undefined) {
+      context.say(`${definition.name}: stopped by ${signals.received}`)
+      return 128 + constants.signals[signals.received]
+    }
+    await reportError(definition, error, process.argv.includes('--json'), context)
+    return exitCodeFor(definition, error)
+  } finally {
+    signals.release()
+  }
+}
+
+/** Subcommands get the parent's `exitOverride` and output settings, which commander does not pass on by itself. */
+function inheritSettings(program: Command): void {
+  for (const command of program.commands) {
+    command.copyInheritedSettings(program)
+    inheritSettings(command)
+  }
+}
+
+function exitCodeFor(definition: CliDefinition, error: unknown): number {
+  if (error instanceof UsageError) return EXIT.usage
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' && definition.usageCodes?.includes(code) ? EXIT.usage : EXIT.failed
+}
+
+async function reportError(
+  definition: CliDefinition,
+  error: unknown,
+  asJson: boolean,
+  context: CliContext,
+): Promise<void> {
+  const { code, details } = (error ?? {}) as { code?: unknown; details?: unknown }
+  const message = errorMessage(error)
+  const suffix = typeof code === 'string' ? ` [${code}]` : ''
+  context.say(`${styleText('red', `${definition.name}:`, { stream: process.stderr })} ${message}${suffix}`)
+  if (process.env['OPS_DEBUG'] !== undefined && error instanceof Error) context.say(String(error.stack))
+  if (asJson) await context.printJson({ error: { code, message, details } })
+}
+
+interface TrappedSignals {
+  readonly signal: AbortSignal
+  readonly received: NodeJS.Signals | undefined
+  release(): void
+}
+
+function trapSignals(): TrappedSignals {
+  const controller = new AbortController()
+  let received: NodeJS.Signals | undefined
+  const onSignal = (name: NodeJS.Signals): void => {
+    if (received !== undefined) process.exit(128 + constants.signals[name])
+    received = name
+    controller.abort(new Error(`stopped by ${name}`))
+  }
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  for (const name of names) process.on(name, onSignal)
+  return {
+    signal: controller.signal,
+    get received() {
+      return received
+    },
+    release: () => {
+      for (const name of names) process.off(name, onSignal)
+    },
+  }
+}
+
+async function print(text: string): Promise<void> {
+  if (process.stdout.write(text)) return
+  await new Promise<void>((resolve) => process.stdout.once('drain', resolve))
+}
+
+function bigintAsNumber(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? Number(value) : value
+}
