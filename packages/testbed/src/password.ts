@@ -1,0 +1,6 @@
+import { randomBytes } from 'node:crypto'
+
+/** A password that needs no quoting anywhere. */
+export function generatePassword(): string {
+  return randomBytes(12).toString('hex')
+}
