@@ -1,0 +1,17 @@
+export { archiveErrorCodes, ArchiveError, isArchiveError } from './archive-error.ts'
+export type { ArchiveErrorCode, ArchiveErrorDetails } from './archive-error.ts'
+export type { ArchiveHeader } from './archive-header.ts'
+export { createArchiveReader } from './archive-reader.ts'
+export type {
+  ArchiveContents,
+  ArchiveProgress,
+  ArchiveReader,
+  ArchiveReaderOptions,
+} from './archive-reader.ts'
+export type { LargeObjectsDigest } from './large-objects.ts'
+export { readArchive, tap } from './read-archive.ts'
+export { isDatabaseLevel } from './schema-objects.ts'
+export type { SchemaObjectDigest, SequenceDigest } from './schema-objects.ts'
+export { DIGEST_NAME } from './table-digest.ts'
+export type { TableDigest } from './table-digest.ts'
+export type { TocEntry } from './toc-entry.ts'

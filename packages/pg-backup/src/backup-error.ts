@@ -1,0 +1,43 @@
+import { brandError, OpsError } from '@ops/internal-error'
+
+/** Every code of {@link BackupError}; the README says what each one means. */
+export const backupErrorCodes = [
+  'BACKUP_BAD_OPTIONS',
+  'BACKUP_CONNECT_FAILED',
+  'BACKUP_PROGRAM_MISSING',
+  'BACKUP_PROGRAM_TOO_OLD',
+  'BACKUP_DUMP_FAILED',
+  'BACKUP_ARCHIVE_INVALID',
+  'BACKUP_STORE_FAILED',
+  'BACKUP_NOT_FOUND',
+  'BACKUP_MANIFEST_INVALID',
+  'BACKUP_FORMAT_UNSUPPORTED',
+  'BACKUP_OBJECT_DAMAGED',
+  'BACKUP_TARGET_NOT_EMPTY',
+  'BACKUP_RESTORE_FAILED',
+] as const
+
+export type BackupErrorCode = (typeof backupErrorCodes)[number]
+
+/** Facts beside the message, as far as they apply. */
+export interface BackupErrorDetails {
+  /** The database that was being dumped or restored. */
+  database?: string
+  /** The object in the store that the error is about. */
+  key?: string
+  /** What could not be removed after the failure, relative to the store. */
+  leftBehind?: string[]
+  /** The code of the `ObjectStoreError` underneath. */
+  storeCode?: string
+}
+
+/** What every function of `@ops/pg-backup` rejects with, unless it was aborted. */
+export class BackupError extends OpsError<BackupErrorCode, BackupErrorDetails> {
+  override readonly name = 'BackupError'
+}
+
+/** Recognises a {@link BackupError}, also one of another copy of this package. */
+export const isBackupError: (value: unknown) => value is BackupError = brandError(
+  BackupError,
+  '@ops/pg-backup/error',
+)

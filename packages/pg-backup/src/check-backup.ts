@@ -1,0 +1,37 @@
+import { Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { openObject, type OpenBackupOptions } from './open-backup.ts'
+
+export interface CheckBackupOptions extends OpenBackupOptions {
+  /** Called with the bytes read so far, of all objects together. */
+  readonly onProgress?: (progress: {
+    readonly phase: 'check'
+    readonly bytes: number
+    readonly total: number
+  }) => void
+}
+
+/**
+ * Reads every object of a backup and compares its size and SHA-256 with the manifest, without
+ * restoring anything. Rejects with `BACKUP_OBJECT_DAMAGED` at the first difference.
+ */
+export async function checkBackup(options: CheckBackupOptions): Promise<{ objects: number; bytes: number }> {
+  const { signal } = options
+  const { objects } = options.manifest
+  const total = objects.reduce((sum, object) => sum + object.storedBytes, 0)
+  let bytes = 0
+  const sink = (): Writable =>
+    new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        bytes += chunk.length
+        options.onProgress?.({ phase: 'check', bytes, total })
+        done()
+      },
+    })
+  for (const object of objects) {
+    await pipeline(await openObject(options, object), sink(), { signal }).catch((error: unknown) => {
+      throw signal?.aborted === true ? signal.reason : error
+    })
+  }
+  return { objects: objects.length, bytes }
+}

@@ -1,0 +1,100 @@
+import {
+  createProgressLine,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  parseInteger,
+  type CliContext,
+} from '@ops/internal-cli'
+import type { Command } from 'commander'
+import { DEFAULT_COMPRESSION_LEVEL } from '../compression.ts'
+import { createBackup, type BackupProgress, type BackupResult } from '../create-backup.ts'
+import type { Logger } from '../logger.ts'
+import {
+  connectionFromFlags,
+  openFlaggedStore,
+  withConnectionFlags,
+  withStoreFlags,
+  type ConnectionFlags,
+  type StoreFlags,
+} from './options.ts'
+
+interface Flags extends StoreFlags, ConnectionFlags {
+  level: number
+  json?: boolean
+  quiet?: boolean
+}
+
+export function addCreate(program: Command, context: CliContext): void {
+  const command = program.command('create').description('back up one database; prints its id')
+  withConnectionFlags(withStoreFlags(command), 'database to back up (default: PGDATABASE)')
+    .option('--level <1-19>', 'zstd compression level', parseInteger(1, 19), DEFAULT_COMPRESSION_LEVEL)
+    .option('--quiet', 'no progress and no summary; for cron')
+    .option('--json', 'print the result, manifest included, as JSON')
+    .action((flags: Flags) => create(flags, context))
+}
+
+async function create(flags: Flags, context: CliContext): Promise<void> {
+  await using store = await openFlaggedStore(flags, context)
+  const line = createProgressLine()
+  const begun = performance.now()
+  try {
+    const result = await createBackup({
+      store,
+      connection: connectionFromFlags(flags, context),
+      cluster: flags.cluster,
+      compressionLevel: flags.level,
+      env: context.env,
+      logger: warningsOnly(context),
+      signal: context.signal,
+      onProgress: (progress) => {
+        if (flags.quiet !== true) line.update(describeProgress(progress, performance.now() - begun))
+      },
+    })
+    line.clear()
+    if (flags.quiet !== true) for (const each of summary(result)) context.say(each)
+    if (flags.json === true) await context.printJson(result)
+    else await context.print(`${result.id}\n`)
+  } finally {
+    line.clear()
+  }
+}
+
+/** After a signal there is no error to name what could not be removed, so it is said as it happens. */
+function warningsOnly(context: CliContext): Logger {
+  const ignore = (): void => undefined
+  return {
+    debug: ignore,
+    info: ignore,
+    warn: (fields, message) =>
+      context.say(`${'key' in fields ? String(fields.key) : 'pg-backup'}: ${message}`),
+    error: ignore,
+  }
+}
+
+function describeProgress(progress: BackupProgress, elapsedMs: number): string {
+  if (progress.phase === 'connect') return 'connecting'
+  if (progress.phase === 'publish') return `publishing ${formatBytes(progress.storedBytes)}`
+  const { rawBytes, storedBytes, rows, tablesDone, tablesTotal, table } = progress
+  return [
+    `tables ${tablesDone}${tablesTotal === undefined ? '' : `/${tablesTotal}`}`,
+    `${formatCount(rows)} rows`,
+    `${formatBytes(rawBytes)} read`,
+    `${formatBytes(storedBytes)} stored`,
+    `${formatBytes((rawBytes / Math.max(elapsedMs, 1)) * 1000)}/s`,
+    formatDuration(elapsedMs),
+    ...(table === undefined ? [] : [`${table.schema}.${table.name}`]),
+  ].join('  ')
+}
+
+function summary(result: BackupResult): string[] {
+  const { manifest } = result
+  const rows = manifest.tables.reduce((sum, table) => sum + table.rows, 0)
+  const [dump] = manifest.objects
+  return [
+    `backed up "${result.database}": ${formatCount(manifest.tables.length)} tables, ${formatCount(rows)} rows, ` +
+      `${formatBytes(dump!.rawBytes)} as ${formatBytes(dump!.storedBytes)}, in ${formatDuration(result.durationMs)}`,
+    ...manifest.warnings.map((warning) => `  ${warning}`),
+    `published ${result.store}/${result.manifestKey}`,
+  ]
+}

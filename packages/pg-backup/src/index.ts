@@ -1,0 +1,49 @@
+export {
+  backupErrorCodes,
+  BackupError,
+  isBackupError,
+  type BackupErrorCode,
+  type BackupErrorDetails,
+} from './backup-error.ts'
+export { backupFolder, backupIdTime, type BackupRef } from './backup-set.ts'
+export { checkBackup, type CheckBackupOptions } from './check-backup.ts'
+export {
+  connectionEnvironment,
+  describeConnection,
+  parseConnectionUri,
+  type PgConnection,
+} from './connection.ts'
+export {
+  createBackup,
+  type BackupProgress,
+  type BackupResult,
+  type CreateBackupOptions,
+} from './create-backup.ts'
+export { digestDatabase, type DigestDatabaseOptions } from './digest-database.ts'
+export {
+  findBackup,
+  listBackups,
+  type FindBackupOptions,
+  type ListBackupsOptions,
+  type ListedBackup,
+} from './list-backups.ts'
+export type { Logger } from './logger.ts'
+export {
+  MANIFEST_FORMAT,
+  manifestJsonSchema,
+  parseManifest,
+  readManifest,
+  type Manifest,
+  type ManifestObject,
+  type ReadManifestOptions,
+} from './manifest.ts'
+export { openBackup, type OpenBackupOptions } from './open-backup.ts'
+export { findPostgresProgram, type FindProgramOptions, type PostgresProgram } from './postgres-program.ts'
+export {
+  restoreBackup,
+  type RestoreBackupOptions,
+  type RestoreProgress,
+  type RestoreResult,
+} from './restore-backup.ts'
+export { quoteIdentifier, quoteLiteral, runPsql, type PsqlOptions } from './run-psql.ts'
+export { readServerFacts, type ServerFacts } from './server-facts.ts'

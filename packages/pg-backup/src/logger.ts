@@ -1,0 +1,7 @@
+/** The four methods of pino, called `(fields, message)`. */
+export interface Logger {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}

@@ -1,0 +1,105 @@
+import { access, constants, readdir } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import { runProgram } from '@ops/internal-subprocess'
+import { BackupError } from './backup-error.ts'
+
+export interface PostgresProgram {
+  readonly path: string
+  /** As it says itself: `17.6 (Debian 17.6-1)`. */
+  readonly version: string
+  readonly major: number
+}
+
+export interface FindProgramOptions {
+  readonly env?: NodeJS.ProcessEnv
+  readonly signal?: AbortSignal
+  /** The server's major version: `pg_dump` must be at least as new, and is best of the same. */
+  readonly serverMajor?: number
+}
+
+/**
+ * Finds one of PostgreSQL's client programs in `OPS_PG_BIN` if that is set, otherwise on PATH, in
+ * Debian's `/usr/lib/postgresql/<major>/bin`, in Red Hat's and in Homebrew's folders. One of the
+ * server's own major version is taken before a newer one; an older one is never taken. Rejects with
+ * `BACKUP_PROGRAM_MISSING` or `BACKUP_PROGRAM_TOO_OLD`.
+ */
+export async function findPostgresProgram(
+  name: string,
+  options: FindProgramOptions = {},
+): Promise<PostgresProgram> {
+  const { serverMajor = 0 } = options
+  const found: PostgresProgram[] = []
+  for (const folder of await programFolders(options.env ?? process.env)) {
+    const path = join(folder, name)
+    if (!(await isExecutable(path))) continue
+    const program = await inspect(path, options)
+    if (program === undefined) continue
+    if (serverMajor === 0 || program.major === serverMajor) return program
+    found.push(program)
+  }
+  const newer = found
+    .filter((program) => program.major > serverMajor)
+    .toSorted((a, b) => a.major - b.major)[0]
+  if (newer !== undefined) return newer
+  const newest = found.toSorted((a, b) => b.major - a.major)[0]
+  if (newest !== undefined) {
+    throw new BackupError(
+      'BACKUP_PROGRAM_TOO_OLD',
+      `${name} ${newest.version} (${newest.path}) is older than the server, which is PostgreSQL ${serverMajor}: ` +
+        `install the client programs of PostgreSQL ${serverMajor} (Debian, Ubuntu: postgresql-client-${serverMajor}) ` +
+        'or set OPS_PG_BIN to the folder they are in',
+    )
+  }
+  throw new BackupError(
+    'BACKUP_PROGRAM_MISSING',
+    `${name} was not found on PATH, in OPS_PG_BIN, or where PostgreSQL is usually installed: ` +
+      `install PostgreSQL's client programs (Debian, Ubuntu: postgresql-client${serverMajor === 0 ? '' : `-${serverMajor}`})`,
+  )
+}
+
+async function programFolders(env: NodeJS.ProcessEnv): Promise<string[]> {
+  const chosen = env['OPS_PG_BIN']
+  if (chosen !== undefined && chosen !== '') return [chosen]
+  const installed = await Promise.all([
+    childFolders('/usr/lib/postgresql', ''),
+    childFolders('/usr', 'pgsql-'),
+    childFolders('/opt/homebrew/opt', 'postgresql'),
+    childFolders('/usr/local/opt', 'postgresql'),
+  ])
+  return [...(env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== ''), ...installed.flat()]
+}
+
+/** `<parent>/<prefix…>/bin`, the newest version first. */
+async function childFolders(parent: string, prefix: string): Promise<string[]> {
+  const names = await readdir(parent).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'EACCES' || error.code === 'ENOTDIR') return []
+    throw error
+  })
+  return names
+    .filter((name) => name.startsWith(prefix))
+    .toSorted((a, b) => b.localeCompare(a, 'en', { numeric: true }))
+    .map((name) => join(parent, name, 'bin'))
+}
+
+async function isExecutable(path: string): Promise<boolean> {
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** `undefined` for a program that does not say a PostgreSQL version (a wrapper without a server, say). */
+async function inspect(
+  path: string,
+  { env, signal }: FindProgramOptions,
+): Promise<PostgresProgram | undefined> {
+  try {
+    const output = await runProgram(path, { args: ['--version'], env, signal })
+    const match = /\(PostgreSQL\) ((\d+)\S*(?: \(.*\))?)/.exec(output)
+    return match === null ? undefined : { path, version: match[1]!, major: Number(match[2]) }
+  } catch (error) {
+    signal?.throwIfAborted()
+    if (error instanceof Error) return undefined
+    throw error
+  }
+}

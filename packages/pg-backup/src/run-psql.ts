@@ -1,0 +1,68 @@
+import { ProgramError, startProgram } from '@ops/internal-subprocess'
+import { BackupError } from './backup-error.ts'
+import { connectionEnvironment, describeConnection, type PgConnection } from './connection.ts'
+import { findPostgresProgram } from './postgres-program.ts'
+
+export interface PsqlOptions {
+  readonly connection: PgConnection
+  readonly env?: NodeJS.ProcessEnv
+  readonly signal?: AbortSignal
+}
+
+/** psql's exit code when the connection failed or broke (PostgreSQL documentation, "psql", Exit Status). */
+const CONNECTION_FAILED = 2
+
+/**
+ * Runs a script by `psql` and returns what it prints, unaligned and without headers. psql is asked
+ * rather than a driver because it connects by libpq, as `pg_dump` and `pg_restore` do: what works
+ * for one works for the others (service files, Kerberos, `~/.pgpass`, certificates).
+ *
+ * Rejects with `BACKUP_CONNECT_FAILED` when the server cannot be reached or refuses the login, and
+ * with {@link ProgramError} when a statement fails.
+ */
+export async function runPsql(script: string, options: PsqlOptions): Promise<string> {
+  const env = connectionEnvironment(options.connection, options.env)
+  const program = await findPostgresProgram('psql', { env, signal: options.signal })
+  const psql = startProgram(program.path, {
+    args: [
+      '--no-psqlrc',
+      '--no-password',
+      '--quiet',
+      '--tuples-only',
+      '--no-align',
+      '--set=ON_ERROR_STOP=1',
+      '--file=-',
+    ],
+    env,
+    signal: options.signal,
+  })
+  psql.stdin.end(script)
+  psql.stdout.setEncoding('utf8')
+  let output = ''
+  psql.stdout.on('data', (text: string) => {
+    output += text
+  })
+  try {
+    await psql.exited
+  } catch (error) {
+    if (!(error instanceof ProgramError) || error.exitCode !== CONNECTION_FAILED) throw error
+    const reason = error.stderrTail.replace(/^psql: error: /, '')
+    throw new BackupError(
+      'BACKUP_CONNECT_FAILED',
+      `cannot connect to ${describeConnection(options.connection, options.env)}: ${reason}`,
+      { cause: error },
+    )
+  }
+  return output.trim()
+}
+
+/** A string as an SQL literal, whatever `standard_conforming_strings` is. */
+export function quoteLiteral(text: string): string {
+  const quoted = text.replaceAll("'", "''")
+  return quoted.includes('\\') ? `E'${quoted.replaceAll('\\', '\\\\')}'` : `'${quoted}'`
+}
+
+/** A name as a quoted SQL identifier. */
+export function quoteIdentifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}

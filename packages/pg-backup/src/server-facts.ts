@@ -1,0 +1,69 @@
+import { runPsql, type PsqlOptions } from './run-psql.ts'
+
+/** What a backup needs to know of the server and the database it takes. */
+export interface ServerFacts {
+  readonly database: string
+  /** `17.6`, or with the packager's note `17.6 (Debian 17.6-1.pgdg13+1)`. */
+  readonly version: string
+  readonly major: number
+  /** Names the cluster for good; `undefined` where a managed service hides it. */
+  readonly systemIdentifier?: string
+  readonly timeline?: number
+  readonly isStandby: boolean
+  /** The WAL position at the time of asking. */
+  readonly lsn: string
+  readonly encoding: string
+  readonly collate: string
+  readonly ctype: string
+  /** `pg_database_size`: on disk, with indexes. */
+  readonly sizeBytes: number
+  readonly extensions: readonly { readonly name: string; readonly version: string; readonly schema: string }[]
+}
+
+/**
+ * The control file's functions may be denied to the role (some managed services do), and a denied
+ * function fails the whole statement; so it is asked for only where it is allowed.
+ */
+const QUERY = String.raw`
+SELECT has_function_privilege('pg_control_system()', 'execute')
+   AND has_function_privilege('pg_control_checkpoint()', 'execute') AS may_read_control \gset
+\if :may_read_control
+  SELECT system_identifier AS "systemIdentifier", timeline_id AS timeline
+    FROM pg_control_system(), pg_control_checkpoint() \gset
+\else
+  \set systemIdentifier ''
+  \set timeline ''
+\endif
+SELECT json_build_object(
+  'database', d.datname,
+  'version', current_setting('server_version'),
+  'versionNumber', current_setting('server_version_num')::int,
+  'systemIdentifier', nullif(:'systemIdentifier', ''),
+  'timeline', nullif(:'timeline', '')::int,
+  'isStandby', pg_is_in_recovery(),
+  'lsn', CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END,
+  'encoding', pg_encoding_to_char(d.encoding),
+  'collate', d.datcollate,
+  'ctype', d.datctype,
+  'sizeBytes', pg_database_size(d.oid),
+  'extensions', (
+    SELECT coalesce(json_agg(json_build_object('name', extname, 'version', extversion, 'schema', nspname) ORDER BY extname), '[]')
+      FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace))
+FROM pg_database d WHERE d.datname = current_database();
+`
+
+/** Asks the server. Rejects with `BACKUP_CONNECT_FAILED` when it cannot be reached or refuses the login. */
+export async function readServerFacts(options: PsqlOptions): Promise<ServerFacts> {
+  const answer = JSON.parse(await runPsql(QUERY, options)) as Omit<ServerFacts, 'major'> & {
+    versionNumber: number
+    systemIdentifier: string | null
+    timeline: number | null
+  }
+  const { versionNumber, systemIdentifier, timeline, ...facts } = answer
+  return {
+    ...facts,
+    major: Math.floor(versionNumber / 10_000),
+    ...(systemIdentifier === null ? {} : { systemIdentifier }),
+    ...(timeline === null ? {} : { timeline }),
+  }
+}

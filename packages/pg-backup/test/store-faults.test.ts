@@ -1,0 +1,267 @@
+import { ListObjectsV2Command, S3Client, UploadPartCommand } from '@aws-sdk/client-s3'
+import { s3Store, type ObjectStore } from '@ops/object-store'
+import {
+  ACCESS_DENIED,
+  INTERNAL_ERROR,
+  SLOW_DOWN,
+  startFaultProxy,
+  startPostgres,
+  startS3,
+  type FaultProxy,
+  type Postgres,
+  type RequestFault,
+  type S3Server,
+  type SeenRequest,
+} from '@ops/testbed'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { BackupError } from '../src/backup-error.ts'
+import { createBackup } from '../src/create-backup.ts'
+import { listBackups } from '../src/list-backups.ts'
+import { connectionTo, shell } from './harness.ts'
+import { until } from './until.ts'
+
+/** A store that fails on any request that a backup makes of it: nothing is published, and nothing stays. */
+let server: Postgres
+let s3: S3Server
+
+beforeAll(async () => {
+  ;[server, s3] = await Promise.all([startPostgres(), startS3()])
+  await server.createDatabase('app')
+  // About 7 MiB when compressed: two parts, of which the first has the 5 MiB that S3 asks for.
+  await server.query(
+    `CREATE TABLE people AS SELECT i AS id, encode(sha512(i::text::bytea), 'hex') AS name FROM generate_series(1, 110000) i`,
+    'app',
+  )
+})
+
+afterAll(() => Promise.all([server?.stop(), s3?.stop()]))
+
+const isPart = (request: SeenRequest, number: number): boolean =>
+  request.path.includes(`partNumber=${number}&`)
+const isManifest = (request: SeenRequest): boolean => request.path.includes('/manifest.json')
+
+/** Every request of a backup in two parts, in their order. */
+const requests: Record<string, RequestFault['when']> = {
+  'the beginning of the upload': ({ method, path }) => method === 'POST' && path.endsWith('?uploads='),
+  'the first part': (request) => isPart(request, 1),
+  'the last part': (request) => isPart(request, 2),
+  'the completion of the upload': ({ method, path }) => method === 'POST' && path.includes('uploadId='),
+  'the check of the dump': ({ method, path }) => method === 'HEAD' && path.endsWith('/dump.pgc.zst'),
+  'the question whether it puts conditionally': ({ method, path }) =>
+    method === 'PUT' && path.includes('/.probe/'),
+  'the manifest': (request) => request.method === 'PUT' && isManifest(request),
+  'the check of the manifest': (request) => request.method === 'HEAD' && isManifest(request),
+}
+
+const faults: Record<string, { readonly with: RequestFault['with']; readonly says: RegExp }> = {
+  'HTTP 500': { with: INTERNAL_ERROR, says: /InternalError, HTTP 500|HTTP 500/ },
+  'HTTP 503': { with: SLOW_DOWN, says: /SlowDown, HTTP 503|HTTP 503/ },
+  'HTTP 403': { with: ACCESS_DENIED, says: /may not|denied|allow/i },
+  'a lost answer': { with: 'lose-answer', says: /ECONNRESET|connection|socket hang up/ },
+}
+
+interface Place extends AsyncDisposable {
+  readonly proxy: FaultProxy
+  /** By way of the proxy. */
+  readonly store: ObjectStore
+  /** Around it. */
+  readonly direct: ObjectStore
+  keys(): Promise<string[]>
+  /** The uploads through the proxy that still take parts. */
+  openUploads(): Promise<string[]>
+}
+
+async function faultyStore(): Promise<Place> {
+  const proxy = await startFaultProxy({ target: s3.endpoint })
+  const bucket = await s3.createBucket()
+  const { accessKeyId, secretAccessKey, region } = s3
+  const client = new S3Client({
+    endpoint: proxy.endpoint,
+    region,
+    forcePathStyle: true,
+    maxAttempts: 1,
+    credentials: { accessKeyId, secretAccessKey },
+  })
+  return {
+    proxy,
+    store: s3Store({ client, bucket, partSizeBytes: 5 * 2 ** 20, maxAttempts: 2, retryDelayMs: 5 }),
+    direct: s3Store({ client: s3.client, bucket }),
+    keys: async () => {
+      const { Contents = [] } = await s3.client.send(new ListObjectsV2Command({ Bucket: bucket }))
+      return Contents.map((object) => object.Key!)
+    },
+    openUploads: async () => {
+      const urls = proxy.requests.map(({ path }) => new URL(path, 'http://s3'))
+      const uploads = new Map(
+        urls.flatMap((url) =>
+          url.searchParams.has('partNumber') ? [[url.searchParams.get('uploadId')!, url.pathname]] : [],
+        ),
+      )
+      const open = await Promise.all(
+        [...uploads].map(async ([UploadId, path]) => {
+          const Key = decodeURIComponent(path.slice(`/${bucket}/`.length))
+          return s3.client
+            .send(new UploadPartCommand({ Bucket: bucket, Key, UploadId, PartNumber: 99, Body: 'x' }))
+            .then(
+              () => [UploadId],
+              () => [],
+            )
+        }),
+      )
+      return open.flat()
+    },
+    [Symbol.asyncDispose]: async () => {
+      client.destroy()
+      await proxy.stop()
+    },
+  }
+}
+
+async function failedBackup(store: ObjectStore): Promise<BackupError> {
+  return createBackup({ store, connection: connectionTo(server, 'app') }).then(
+    () => expect.fail('the backup did not fail'),
+    (error: unknown) => error as BackupError,
+  )
+}
+
+async function ownChildren(): Promise<string[]> {
+  const lines = (await shell('ps -A -o ppid=,comm=', {})).split('\n').map((line) => line.trim().split(/\s+/))
+  return lines.flatMap(([parent, name]) => (Number(parent) === process.pid ? [name!.split('/').at(-1)!] : []))
+}
+
+async function dumpSessions(): Promise<number> {
+  return (await server.query(`SELECT 1 FROM pg_stat_activity WHERE application_name = 'pg_dump'`)).length
+}
+
+describe('a backup into a store that works', () => {
+  it('makes the requests of this table, and no others', async () => {
+    await using place = await faultyStore()
+    await createBackup({ store: place.store, connection: connectionTo(server, 'app') })
+    const needed = place.proxy.requests.filter(({ method }) => method !== 'DELETE')
+    expect(needed.filter((request) => !Object.values(requests).some((isIt) => isIt(request)))).toEqual([])
+    expect(
+      Object.keys(requests).filter((name) => !needed.some((request) => requests[name]!(request))),
+    ).toEqual([])
+    expect(await place.keys()).toHaveLength(2)
+  })
+})
+
+describe.each(Object.entries(requests))('a store that fails for good on %s', (_request, when) => {
+  it.each(Object.entries(faults))('with %s', async (_fault, fault) => {
+    await using place = await faultyStore()
+    place.proxy.failRequests({ when, with: fault.with })
+    const error = await failedBackup(place.store)
+    expect(error).toMatchObject({
+      code: 'BACKUP_STORE_FAILED',
+      message: expect.stringMatching(
+        /^the store failed while (it was tried: |(storing|publishing) main\/logical\/app\/)/,
+      ) as string,
+      details: { storeCode: expect.stringMatching(/^STORE_/) as string },
+    })
+    expect(error.message).toMatch(fault.says)
+
+    expect(await listBackups({ store: place.direct })).toEqual([])
+    expect(await place.keys()).toEqual(error.details.leftBehind ?? [])
+    expect(await place.openUploads()).toEqual([])
+    expect(await dumpSessions()).toBe(0)
+  })
+})
+
+describe('a store that fails while the dump stands still', () => {
+  it('ends pg_dump, which nobody would read any more', async () => {
+    await using place = await faultyStore()
+    await using network = await startFaultProxy({ target: { host: server.host, port: server.port } })
+    network.throttle(20_000_000)
+    place.proxy.failRequests({
+      when: (request) => {
+        if (isPart(request, 1)) network.stall()
+        return isPart(request, 1)
+      },
+      with: ACCESS_DENIED,
+    })
+    const { host, port } = network
+    const backup = createBackup({
+      store: place.store,
+      connection: { ...connectionTo(server, 'app'), host, port },
+    })
+    await expect(backup).rejects.toMatchObject({ code: 'BACKUP_STORE_FAILED' })
+    await until(async () => !(await ownChildren()).includes('pg_dump'))
+    expect(await place.keys()).toEqual([])
+  })
+})
+
+describe('what could not be removed is named', () => {
+  const isDelete = ({ method, path }: SeenRequest): boolean => method === 'POST' && path.includes('?delete')
+  const isAbort = ({ method, path }: SeenRequest): boolean =>
+    method === 'DELETE' && path.includes('uploadId=')
+
+  it('the upload, when it can be neither finished nor aborted', async () => {
+    await using place = await faultyStore()
+    place.proxy.failRequests({
+      when: (request) => isAbort(request) || isPart(request, 2),
+      with: ACCESS_DENIED,
+    })
+    const error = await failedBackup(place.store)
+    const uploads = await place.openUploads()
+    expect(uploads).toHaveLength(1)
+    expect(error.details.leftBehind).toEqual([
+      expect.stringMatching(new RegExp(String.raw`/dump\.pgc\.zst \(upload ${uploads[0]}\)$`)),
+    ])
+    expect(error.message).toContain(`could not be removed: ${error.details.leftBehind![0]}`)
+    expect(await place.keys()).toEqual([])
+  })
+
+  it('the dump, when the manifest is refused', async () => {
+    await using place = await faultyStore()
+    place.proxy.failRequests({
+      when: (request) => isDelete(request) || (request.method === 'PUT' && isManifest(request)),
+      with: ACCESS_DENIED,
+    })
+    const error = await failedBackup(place.store)
+    expect(error.details.leftBehind).toEqual([expect.stringMatching(/dump\.pgc\.zst$/)])
+    expect(await place.keys()).toEqual(error.details.leftBehind)
+    expect(await listBackups({ store: place.direct })).toEqual([])
+  })
+
+  it('manifest and dump, when the manifest was put after all: never the one without the other', async () => {
+    await using place = await faultyStore()
+    place.proxy.failRequests({
+      when: (request) => request.method === 'PUT' && isManifest(request),
+      with: 'lose-answer',
+    })
+    place.proxy.failRequests({
+      when: (request) => isDelete(request) || (request.method === 'DELETE' && isManifest(request)),
+      with: ACCESS_DENIED,
+    })
+    const error = await failedBackup(place.store)
+    expect(error.details.leftBehind).toEqual([
+      expect.stringMatching(/manifest\.json$/),
+      expect.stringMatching(/dump\.pgc\.zst$/),
+    ])
+    expect((await place.keys()).toSorted()).toEqual(error.details.leftBehind!.toSorted())
+  })
+})
+
+describe('an abort', () => {
+  it('takes back a manifest whose answer has not come', async () => {
+    await using place = await faultyStore()
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    place.proxy.failRequests({
+      when: (request) => {
+        const isIt = request.method === 'PUT' && isManifest(request)
+        if (isIt) setImmediate(() => controller.abort(reason))
+        return isIt
+      },
+      with: 'lose-answer',
+    })
+    await expect(
+      createBackup({
+        store: place.store,
+        connection: connectionTo(server, 'app'),
+        signal: controller.signal,
+      }),
+    ).rejects.toBe(reason)
+    expect(await place.keys()).toEqual([])
+  })
+})
