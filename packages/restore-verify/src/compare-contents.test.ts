@@ -1,0 +1,133 @@
+import type { Manifest } from '@ops/pg-backup'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { compareContents, type CompareOptions } from './compare-contents.ts'
+
+const table = (name: string, change: object = {}) => ({
+  schema: 'public',
+  name,
+  columns: '(id)',
+  rows: 10,
+  bytes: 100,
+  digest: `ops1:${name}`,
+  ...change,
+})
+const object = (type: string, name: string, change: object = {}) => ({
+  type,
+  schema: 'public',
+  name,
+  owner: 'app',
+  digest: `${type} ${name}`,
+  ...change,
+})
+
+const content = {
+  tables: [table('a'), table('b')],
+  sequences: [{ schema: 'public', name: 's', value: '41,t' }],
+  largeObjects: { count: 1, bytes: 2, digest: 'ops1:lo' },
+  schemaObjects: [object('TABLE', 'a'), object('INDEX', 'i'), object('ACL', 'TABLE a')],
+  extensions: [{ name: 'plpgsql', version: '1.0', schema: 'pg_catalog' }],
+}
+type Content = typeof content
+
+function compare(change: Partial<Content> = {}, options: Partial<CompareOptions> = {}) {
+  const { schemaObjects, extensions, ...rest } = { ...content, ...change }
+  return compareContents({
+    expected: content as unknown as Manifest,
+    actual: { ...rest, objects: schemaObjects } as unknown as CompareOptions['actual'],
+    actualExtensions: extensions,
+    ...options,
+  })
+}
+
+describe('two contents', () => {
+  it('are equal when everything is, in whatever order', () => {
+    fc.assert(
+      fc.property(
+        fc.shuffledSubarray(content.tables, { minLength: 2 }),
+        fc.shuffledSubarray(content.schemaObjects, { minLength: 3 }),
+        (tables, schemaObjects) => {
+          expect(compare({ tables, schemaObjects }).differences).toEqual([])
+        },
+      ),
+    )
+  })
+
+  const cases: [what: string, change: Partial<Content>, problem: string][] = [
+    ['a row is lost', { tables: [table('a', { rows: 9 }), table('b')] }, '1 of 10 rows is missing'],
+    [
+      'a row came twice',
+      { tables: [table('a', { rows: 11 }), table('b')] },
+      'it has 1 row more than the 10 that were dumped',
+    ],
+    [
+      'a byte changed',
+      { tables: [table('a', { digest: 'ops1:x' }), table('b')] },
+      'the right number of rows (10), and their content differs',
+    ],
+    [
+      'columns changed places',
+      { tables: [table('a', { columns: '(x)' }), table('b')] },
+      'and their content differs',
+    ],
+    ['a table is missing', { tables: [table('a')] }, 'it did not come back: its 10 rows are lost'],
+    ['a table is too many', { tables: [...content.tables, table('c')] }, 'not in the manifest'],
+    [
+      'a sequence is off by one',
+      { sequences: [{ schema: 'public', name: 's', value: '42,t' }] },
+      'it differs',
+    ],
+    [
+      'a large object is missing',
+      { largeObjects: { count: 0, bytes: 0, digest: 'ops1:0' } },
+      'there are 0 instead of 1',
+    ],
+    [
+      'a large object changed',
+      { largeObjects: { count: 1, bytes: 2, digest: 'ops1:x' } },
+      'their content differs',
+    ],
+    [
+      'an index is missing',
+      { schemaObjects: [content.schemaObjects[0]!, content.schemaObjects[2]!] },
+      'it did not come back',
+    ],
+    [
+      'a definition changed',
+      { schemaObjects: [object('TABLE', 'a', { digest: 'x' }), ...content.schemaObjects.slice(1)] },
+      'it differs',
+    ],
+    [
+      'an owner changed',
+      { schemaObjects: [object('TABLE', 'a', { owner: 'other' }), ...content.schemaObjects.slice(1)] },
+      'it differs',
+    ],
+    [
+      'one of two namesakes is missing',
+      { schemaObjects: content.schemaObjects.slice(0, 2) },
+      'it did not come back',
+    ],
+    [
+      'an extension has another version',
+      { extensions: [{ name: 'plpgsql', version: '1.1', schema: 'pg_catalog' }] },
+      'it differs',
+    ],
+  ]
+  it.each(cases)('differ when %s', (_what, change, problem) => {
+    const { differences } = compare(change)
+    expect(differences).toHaveLength(1)
+    expect(differences[0]!.problem).toContain(problem)
+  })
+
+  it('are not compared in what the restore left out', () => {
+    const restored = content.schemaObjects.slice(0, 2).map((each) => ({ ...each, owner: 'postgres' }))
+    expect(
+      compare({ schemaObjects: restored }, { compareOwners: false, comparePrivileges: false }).differences,
+    ).toEqual([])
+  })
+
+  it('may differ in what belongs to the database itself, which has another name here', () => {
+    const schemaObjects = [...content.schemaObjects, object('DATABASE', 'scratch', { schema: '' })]
+    expect(compare({ schemaObjects }).differences).toEqual([])
+  })
+})

@@ -1,0 +1,183 @@
+import { formatBytes, formatCount, formatDuration } from '@ops/internal-cli'
+import type { Difference, PhaseTime, TableVerdict, VerificationReport } from './report.ts'
+
+/**
+ * The report as one HTML page for people and auditors: no scripts and no outside assets, light and
+ * dark, readable on a phone and on paper. Names come from a database and are escaped.
+ */
+export function renderHtml(report: VerificationReport): string {
+  const { backup } = report
+  const title = `${report.verdict === 'proven' ? 'Proven' : 'Disproven'}: ${backup.database}, backup ${backup.id}`
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>${escape(title)}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+${verdict(report)}
+${report.differences.length === 0 ? '' : differences(report.differences)}
+${facts(report)}
+${timeline(report.phases)}
+${report.tables.length === 0 ? '' : tables(report.tables)}
+${list('Warnings of pg_restore', report.warnings)}
+${list('Not checked by this drill', report.notChecked)}
+</main>
+</body>
+</html>
+`
+}
+
+function verdict({
+  verdict: outcome,
+  backup,
+  totals,
+  differences: found,
+  finishedAt,
+}: VerificationReport): string {
+  const text =
+    outcome === 'proven'
+      ? `Every one of ${formatCount(totals.rows)} rows in ${formatCount(totals.tables)} tables came back, byte for byte, with ` +
+        `${formatCount(totals.schemaObjects)} schema objects, ${formatCount(totals.sequences)} sequences and ${formatCount(totals.largeObjects)} large objects.`
+      : `${formatCount(found.length)} ${found.length === 1 ? 'thing is' : 'things are'} not as the backup's manifest says. Do not rely on this backup.`
+  return `<header class="${outcome}">
+<p class="eyebrow">Restore drill of ${time(finishedAt)}</p>
+<h1>${outcome === 'proven' ? 'Proven' : 'Disproven'}</h1>
+<p class="lead">${text}</p>
+<p>Database <strong>${escape(backup.database)}</strong> in cluster <strong>${escape(backup.cluster)}</strong>, backup <code>${escape(backup.id)}</code></p>
+</header>`
+}
+
+function facts({ backup, target, totals, startedAt, durationMs, phases }: VerificationReport): string {
+  const age = Date.parse(startedAt) - Date.parse(backup.startedAt)
+  const restore = phases.find((phase) => phase.phase === 'restore')
+  const rows: [string, string][] = [
+    ['Backup taken', `${time(backup.startedAt)}, ${formatDuration(Math.max(age, 0))} before the drill`],
+    [
+      'Restoring took',
+      restore === undefined
+        ? 'not reached'
+        : `${formatDuration(restore.durationMs)} (a recovery takes at least this)`,
+    ],
+    ['The whole drill took', formatDuration(durationMs)],
+    [
+      'Size',
+      `${formatBytes(backup.rawBytes)} of archive, stored as ${formatBytes(backup.storedBytes)}; ${formatBytes(totals.bytes)} of rows`,
+    ],
+    ['Source server', `PostgreSQL ${escape(backup.serverVersion)}, pg_dump ${escape(backup.pgDump)}`],
+    [
+      'Restored on',
+      target === null
+        ? 'not reached'
+        : `PostgreSQL ${escape(target.serverVersion)}, pg_dump ${escape(target.pgDump)}`,
+    ],
+    ['Store', `<code>${escape(backup.store)}</code>`],
+  ]
+  return `<section><h2>What was drilled</h2><dl>${rows.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join('')}</dl></section>`
+}
+
+const PHASE_NAMES: Record<PhaseTime['phase'], string> = {
+  check: 'Checksums',
+  restore: 'Restore',
+  digest: 'Digest',
+  compare: 'Compare',
+  'clean up': 'Clean up',
+}
+
+function timeline(phases: readonly PhaseTime[]): string {
+  const total = Math.max(
+    phases.reduce((sum, phase) => sum + phase.durationMs, 0),
+    1,
+  )
+  let before = 0
+  const bars = phases.map((phase) => {
+    const left = (100 * before) / total
+    before += phase.durationMs
+    const width = (100 * phase.durationMs) / total
+    return `<tr><th scope="row">${PHASE_NAMES[phase.phase]}</th><td class="track"><span style="margin-left:${left.toFixed(2)}%;width:${width.toFixed(2)}%"></span></td><td class="number">${formatDuration(phase.durationMs)}</td></tr>`
+  })
+  return `<section><h2>Timeline</h2><table class="timeline"><tbody>${bars.join('')}</tbody></table></section>`
+}
+
+function differences(found: readonly Difference[]): string {
+  const items = found.map(
+    ({
+      kind,
+      object,
+      problem,
+      expected,
+      actual,
+    }) => `<li><p><strong>${escape(kind)} <code>${escape(object)}</code></strong>: ${escape(problem)}</p>
+${expected === undefined ? '' : `<p class="side"><span>dumped</span> <code>${escape(expected)}</code></p>`}
+${actual === undefined ? '' : `<p class="side"><span>restored</span> <code>${escape(actual)}</code></p>`}</li>`,
+  )
+  return `<section><h2>What differs</h2><ol class="differences">${items.join('')}</ol></section>`
+}
+
+/** Differing tables first, then by size: what matters is on top. */
+function tables(all: readonly TableVerdict[]): string {
+  const rank = (table: TableVerdict): number => (table.verdict === 'equal' ? 1 : 0)
+  const size = (table: TableVerdict): number => (table.expected ?? table.actual)!.bytes
+  const rows = all
+    .toSorted((a, b) => rank(a) - rank(b) || size(b) - size(a))
+    .map((table) => {
+      const content = (table.expected ?? table.actual)!
+      return `<tr class="${table.verdict}"><th scope="row">${escape(table.schema)}.${escape(table.name)}</th><td>${table.verdict}</td>
+<td class="number">${formatCount(content.rows)}</td><td class="number">${formatBytes(content.bytes)}</td><td><code>${escape(content.digest)}</code></td></tr>`
+    })
+  return `<section><h2>Tables</h2><div class="scroll"><table><thead><tr><th scope="col">Table</th><th scope="col">Verdict</th>
+<th scope="col" class="number">Rows</th><th scope="col" class="number">Bytes</th><th scope="col">Digest</th></tr></thead><tbody>${rows.join('')}</tbody></table></div></section>`
+}
+
+function list(title: string, items: readonly string[]): string {
+  if (items.length === 0) return ''
+  return `<section><h2>${title}</h2><ul>${items.map((item) => `<li>${escape(item)}</li>`).join('')}</ul></section>`
+}
+
+function time(iso: string): string {
+  return `<time datetime="${escape(iso)}">${escape(iso.slice(0, 19).replace('T', ' '))} UTC</time>`
+}
+
+const ENTITIES: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+}
+
+function escape(text: string): string {
+  return text.replaceAll(/[&<>"']/g, (character) => ENTITIES[character]!)
+}
+
+const STYLE = `
+:root { color-scheme: light dark; --ink: light-dark(#1a2330, #e6ebf2); --muted: light-dark(#55606f, #9fabba);
+  --page: light-dark(#f6f7f9, #10151c); --card: light-dark(#fff, #18202a); --line: light-dark(#dfe3e8, #2a3541);
+  --good: light-dark(#0b6b43, #5fd49f); --bad: light-dark(#a8201a, #ff9a91); --bar: light-dark(#2f6fb0, #6db1f2) }
+* { box-sizing: border-box }
+body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.5 system-ui, sans-serif }
+main { max-width: 62rem; margin: 0 auto; padding: 2rem 1rem 4rem }
+header { border-left: .4rem solid var(--good); padding: .2rem 0 .2rem 1.2rem; margin-bottom: 2rem }
+header.disproven { border-color: var(--bad) }
+h1 { margin: 0; font-size: 2.6rem; line-height: 1.1; color: var(--good) }
+.disproven h1 { color: var(--bad) }
+h2 { font-size: 1.05rem; margin: 0 0 .6rem }
+p { margin: .3rem 0 } .lead { font-size: 1.15rem; max-width: 46rem } .eyebrow { color: var(--muted); font-size: .9rem }
+section { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: 1rem 1.2rem; margin: 0 0 1rem }
+dl { margin: 0; display: grid; gap: .4rem } dl div { display: grid; grid-template-columns: 12rem 1fr; gap: 1rem }
+dt { color: var(--muted) } dd { margin: 0; overflow-wrap: anywhere }
+code { font: .85em/1.4 ui-monospace, monospace; overflow-wrap: anywhere }
+.scroll { overflow-x: auto } table { border-collapse: collapse; width: 100%; font-size: .93rem }
+th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-top: 1px solid var(--line); font-weight: 400; vertical-align: top }
+thead th { color: var(--muted); border: 0 } .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
+tr.equal td:nth-child(2) { color: var(--good) } tr:is(.differs, .missing, .extra) td:nth-child(2) { color: var(--bad); font-weight: 600 }
+.timeline th { width: 7rem } .track { width: 100% } .track span { display: block; height: .7rem; min-width: 2px; margin-top: .4rem; background: var(--bar); border-radius: .2rem }
+.differences { padding-left: 1.2rem; margin: 0 } .side span { color: var(--muted); display: inline-block; width: 5rem }
+ul { margin: 0; padding-left: 1.2rem }
+@media (max-width: 40rem) { dl div { grid-template-columns: 1fr; gap: 0 } }
+@media print { body { background: none } section { break-inside: avoid } }
+`
