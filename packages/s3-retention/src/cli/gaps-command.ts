@@ -1,0 +1,35 @@
+import { EXIT, type CliContext } from '@ops/internal-cli'
+import { Option, type Command } from 'commander'
+import { findGaps, gapWindowOf } from '../gaps.ts'
+import { parsePolicy } from '../policy-text.ts'
+import { createZoneClock } from '../zone-clock.ts'
+import { addGapFlags, addStoreFlags, gapWindow, type GapFlags, type StoreFlags } from './flags.ts'
+import { renderGaps } from './print-plan.ts'
+import { openSession } from './session.ts'
+
+interface GapsFlags extends StoreFlags, GapFlags {
+  policy?: string
+}
+
+export function addGaps(program: Command, context: CliContext): void {
+  const command = program.command('gaps').description('find days, or other periods, without a good item')
+  command.addOption(
+    new Option('--policy <policy>', 'look as far back as this promises').env('OPS_RETENTION_POLICY'),
+  )
+  addGapFlags(addStoreFlags(command)).action(async (flags: GapsFlags) => await showGaps(flags, context))
+}
+
+async function showGaps(flags: GapsFlags, context: CliContext): Promise<void> {
+  const clock = createZoneClock(flags.timeZone)
+  const policy = parsePolicy(flags.policy ?? 'keep 7d')
+  const chosen = gapWindow(flags)
+  await using session = await openSession(flags, context)
+  const { items } = await session.scan()
+  const window = chosen ?? gapWindowOf(policy, session.now.getTime(), clock)
+  const gaps = findGaps(items, { ...window, now: session.now, timeZone: flags.timeZone })
+  const missing = gaps.reduce((sum, group) => sum + group.missing, 0)
+  if (flags.json === true) await context.printJson(gaps)
+  else if (missing > 0) await context.print(`${renderGaps(gaps)}\n`)
+  else await context.print(`no gap: every ${window.period} of the last ${window.periods} has a good item\n`)
+  if (missing > 0) context.exitWith(EXIT.findings)
+}

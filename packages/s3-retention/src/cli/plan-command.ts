@@ -1,0 +1,99 @@
+import { EXIT, type CliContext } from '@ops/internal-cli'
+import { Option, type Command } from 'commander'
+import { checkMaxDelete, applyRetention, DEFAULT_MAX_DELETE_FRACTION, type ApplyResult } from '../apply.ts'
+import type { RetentionPlan } from '../plan.ts'
+import { isRetentionError } from '../retention-error.ts'
+import { addPolicyFlags, parsePercent, type PolicyFlags } from './flags.ts'
+import { reportApplied, withApplyProgress } from './print-applied.ts'
+import { renderPlan, warnOfBucket } from './print-plan.ts'
+import { openSession, planInSession } from './session.ts'
+
+interface ApplyFlags extends PolicyFlags {
+  apply?: boolean
+  maxDelete: number
+  versions: 'mark' | 'purge'
+}
+
+export function addPlan(program: Command, context: CliContext): void {
+  addPolicyFlags(program.command('plan').description('show what would be kept and removed, and why')).action(
+    async (flags: PolicyFlags) =>
+      await showPlan({ ...flags, maxDelete: DEFAULT_MAX_DELETE_FRACTION, versions: 'mark' }, context),
+  )
+}
+
+export function addApply(program: Command, context: CliContext): void {
+  addPolicyFlags(program.command('apply').description('show the plan and, with --apply, carry it out'))
+    .option('--apply', 'delete; without it nothing is changed')
+    .option(
+      '--max-delete <percent>',
+      'the largest share of all items that one run may delete',
+      parsePercent,
+      DEFAULT_MAX_DELETE_FRACTION,
+    )
+    .addOption(versionsOption())
+    .action(
+      async (flags: ApplyFlags) =>
+        await (flags.apply === true ? carryOut(flags, context) : showPlan(flags, context)),
+    )
+}
+
+export function versionsOption(): Option {
+  return new Option(
+    '--versions <how>',
+    'in a bucket that keeps versions: mark as deleted, or purge every version for good',
+  )
+    .choices(['mark', 'purge'])
+    .default('mark')
+}
+
+async function showPlan(flags: ApplyFlags, context: CliContext): Promise<void> {
+  await using session = await openSession(flags, context)
+  const plan = await planInSession(session, flags, context)
+  warnOfBucket(session.s3?.bucket, flags.versions, context)
+  if (flags.json === true) await context.printJson(plan)
+  else await context.print(renderPlan(plan))
+  warnOfCap(plan, flags.maxDelete, context)
+  if (plan.removed.items > 0) context.say('nothing was deleted: `s3-retention apply --apply` does that')
+  if (hasFindings(plan)) context.exitWith(EXIT.findings)
+}
+
+async function carryOut(flags: ApplyFlags, context: CliContext): Promise<void> {
+  await using session = await openSession(flags, context)
+  const plan = await planInSession(session, flags, context)
+  warnOfBucket(session.s3?.bucket, flags.versions, context)
+  if (flags.json !== true) await context.print(renderPlan(plan))
+  const result = await withApplyProgress((onProgress) =>
+    applyRetention(plan, {
+      store: session.store,
+      scan: session.scan,
+      remover: session.remover(flags.versions),
+      maxDeleteFraction: flags.maxDelete,
+      signal: context.signal,
+      onProgress,
+    }),
+  )
+  if (flags.json === true) await context.printJson({ plan, result })
+  reportApplied(result, context)
+  if (hasFindings(plan) || hasSpared(result)) context.exitWith(EXIT.findings)
+}
+
+function warnOfCap(plan: RetentionPlan, maxDelete: number, context: CliContext): void {
+  try {
+    checkMaxDelete(plan, maxDelete)
+  } catch (error) {
+    if (!isRetentionError(error)) throw error
+    context.say(`warning: \`apply --apply\` would refuse this: ${error.message} with --max-delete`)
+  }
+}
+
+/** A gap, or a group that the policy would have emptied. */
+function hasFindings(plan: RetentionPlan): boolean {
+  return (
+    plan.gaps.some(({ missing }) => missing > 0) || plan.groups.some(({ refused }) => refused !== undefined)
+  )
+}
+
+/** What was to go and is still there, locks apart. */
+function hasSpared({ items }: ApplyResult): boolean {
+  return items.some(({ outcome }) => outcome === 'failed' || outcome === 'changed' || outcome === 'needed')
+}

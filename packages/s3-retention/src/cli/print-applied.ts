@@ -1,0 +1,31 @@
+import { createProgressLine, formatBytes, formatCount, type CliContext } from '@ops/internal-cli'
+import type { ApplyProgress, ApplyResult, ItemOutcome } from '../apply.ts'
+import { printable } from './print-plan.ts'
+
+const SPARED: ReadonlySet<ItemOutcome> = new Set(['changed', 'needed', 'locked', 'failed'])
+
+/** One line for each item that is still there, and one for all that are gone. */
+export function reportApplied({ items, deleted, failures }: ApplyResult, context: CliContext): void {
+  for (const { id, outcome, detail = '' } of items) {
+    if (SPARED.has(outcome)) context.say(printable(`${outcome}: ${id}: ${detail}`))
+  }
+  const failed = failures === 0 ? '' : `, ${formatCount(failures)} could not be deleted`
+  context.say(`deleted ${formatCount(deleted.items)} (${formatBytes(deleted.bytes)})${failed}`)
+}
+
+export async function withApplyProgress(
+  work: (onProgress: (progress: ApplyProgress) => void) => Promise<ApplyResult>,
+): Promise<ApplyResult> {
+  const line = createProgressLine()
+  try {
+    return await work((progress) =>
+      line.update(
+        progress.phase === 'checking'
+          ? 'checking that nothing has changed'
+          : `deleted ${formatCount(progress.items)} of ${formatCount(progress.totalItems)} (${formatBytes(progress.bytes)})`,
+      ),
+    )
+  } finally {
+    line.clear()
+  }
+}

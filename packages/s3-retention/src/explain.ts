@@ -1,0 +1,32 @@
+import type { RetentionDecision, RetentionPlan } from './plan.ts'
+import { objectsOf } from './retention-item.ts'
+
+/** Everything that a plan knows of one item. */
+export interface Explanation {
+  readonly decision: RetentionDecision
+  /** Its place in its group, from 1, the newest first. */
+  readonly place: number
+  readonly groupItems: number
+  /** Ids of the items that require it, directly. */
+  readonly requiredBy: readonly string[]
+}
+
+/** Explains the decision on an item, found by its id or by the key of one of its objects; `undefined` when the plan has none. */
+export function explainDecision(plan: RetentionPlan, key: string): Explanation | undefined {
+  const wanted = key.replace(/\/+$/, '')
+  const { decisions } = plan
+  const decision =
+    decisions.find(({ item }) => item.id === wanted) ??
+    decisions.find(({ item }) => objectsOf(item).some((object) => object.key === wanted))
+  if (decision === undefined) return undefined
+  const { id, group } = decision.item
+  const ofGroup = decisions.filter(({ item }) => item.group === group)
+  return {
+    decision,
+    place: ofGroup.indexOf(decision) + 1,
+    groupItems: ofGroup.length,
+    requiredBy: decisions
+      .filter(({ item }) => item.requires?.includes(id) === true)
+      .map(({ item }) => item.id),
+  }
+}

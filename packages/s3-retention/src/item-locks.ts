@@ -1,0 +1,40 @@
+import type { Remover } from './remove-keys.ts'
+import { objectsOf, type RetentionItem } from './retention-item.ts'
+import type { ObjectLock } from './remove-keys.ts'
+
+/** The lock on a whole item: the last of its objects' dates, and whether any is under legal hold. */
+export function lockOfItem(
+  item: RetentionItem,
+  locks: ReadonlyMap<string, ObjectLock>,
+): ObjectLock | undefined {
+  const found = objectsOf(item).flatMap(({ key }) => locks.get(key) ?? [])
+  if (found.length === 0) return undefined
+  const until = found
+    .flatMap((lock) => lock.until ?? [])
+    .toSorted()
+    .at(-1)
+  return { legalHold: found.some((lock) => lock.legalHold), ...(until === undefined ? {} : { until }) }
+}
+
+/**
+ * Items with the locks on some of them noted: those that a plan would remove, as it costs one request
+ * for each object to find out. Plan again with what this returns.
+ */
+export async function withLocks(
+  items: readonly RetentionItem[],
+  asked: readonly RetentionItem[],
+  findLocks: NonNullable<Remover['findLocks']>,
+  signal?: AbortSignal,
+): Promise<RetentionItem[]> {
+  const locks = await findLocks(
+    asked.flatMap((item) => objectsOf(item).map(({ key }) => key)),
+    signal,
+  )
+  const askedIds = new Set(asked.map(({ id }) => id))
+  return items.map((item) => {
+    const lock = askedIds.has(item.id) ? lockOfItem(item, locks) : undefined
+    return lock === undefined
+      ? item
+      : Object.assign({}, item, { lockedUntil: lock.until, legalHold: lock.legalHold })
+  })
+}

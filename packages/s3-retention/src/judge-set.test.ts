@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest'
+import { judgeSet } from './judge-set.ts'
+import type { RetentionItem } from './retention-item.ts'
+import { sortIntoSets } from './set-folder.ts'
+
+const FOLDER = 'main/logical/app/20261121T020000Z-4fk2q9'
+const STORED_AT = '2026-11-21T02:10:00.000Z'
+const objects = [{ name: 'dump.pgc.zst', storedBytes: 10 }]
+
+const textOf = (value: unknown): string | undefined =>
+  value === undefined || typeof value === 'string' ? value : JSON.stringify(value)
+
+function judge(files: Record<string, number>, manifest: unknown, verification?: unknown): RetentionItem {
+  const listed = Object.entries(files).map(([name, size]) => ({
+    key: `${FOLDER}/${name}`,
+    size,
+    lastModified: STORED_AT,
+  }))
+  const { sets } = sortIntoSets(listed)
+  return judgeSet(sets[0]!, { manifest: textOf(manifest), verification: textOf(verification) })
+}
+
+const whole = { 'dump.pgc.zst': 10, 'manifest.json': 5 }
+
+describe('a set', () => {
+  it('is good when its manifest and all its objects are there', () => {
+    expect(judge(whole, { objects })).toEqual({
+      id: FOLDER,
+      group: 'main/logical/app',
+      time: '2026-11-21T02:00:00.000Z',
+      timeSource: 'id',
+      bytes: 15,
+      lastModified: STORED_AT,
+      objects: [
+        { key: `${FOLDER}/manifest.json`, size: 5, lastModified: STORED_AT },
+        { key: `${FOLDER}/dump.pgc.zst`, size: 10, lastModified: STORED_AT },
+      ],
+    })
+  })
+
+  it.each<[string, Record<string, number>, unknown, unknown, string | undefined]>([
+    [
+      'an object is missing',
+      { 'manifest.json': 5 },
+      { objects },
+      undefined,
+      `"${FOLDER}/dump.pgc.zst" is missing`,
+    ],
+    [
+      'an object was cut short',
+      { ...whole, 'dump.pgc.zst': 4 },
+      { objects },
+      undefined,
+      `"${FOLDER}/dump.pgc.zst" has 4 bytes instead of 10`,
+    ],
+    ['the manifest is not JSON', whole, '{"objects":[', undefined, 'its manifest.json is not JSON'],
+    ['the manifest is a list', whole, [], undefined, 'its manifest.json is not JSON'],
+    ['the manifest lists nothing', whole, {}, undefined, 'its manifest.json does not list its objects'],
+    [
+      'the manifest lists nonsense',
+      whole,
+      { objects: [7] },
+      undefined,
+      'its manifest.json lists an object without name or size',
+    ],
+    [
+      'the manifest points elsewhere',
+      whole,
+      { objects: [{ name: '../other/dump', storedBytes: 1 }] },
+      undefined,
+      `"${FOLDER}/../other/dump" is missing`,
+    ],
+    [
+      'a drill brought back something else',
+      whole,
+      { objects },
+      { verdict: 'disproven' },
+      'its restore drill brought back something else',
+    ],
+    ['a drill failed', whole, { objects }, { verdict: 'failed' }, 'its restore drill failed'],
+    [
+      'a drill has no known verdict',
+      whole,
+      { objects },
+      'x',
+      'its verification.json has no verdict that is known',
+    ],
+    ['a drill proved it', whole, { objects }, { verdict: 'proven' }, undefined],
+  ])('when %s', (_, files, manifest, verification, problem) => {
+    expect(judge(files, manifest, verification).problem).toBe(problem)
+  })
+
+  it('without a manifest is unpublished', () => {
+    expect(judge({ 'dump.pgc.zst': 10 }, undefined)).toMatchObject({ isUnpublished: true })
+  })
+
+  it('is pinned by an object of that name, and takes tags and requirements from its manifest', () => {
+    const requires = ['20261120T020000Z-aaaaaa', 'main/base/20261101T000000Z-bbbbbb', 7]
+    expect(judge({ ...whole, pinned: 0 }, { objects, tags: ['release', 1], requires })).toMatchObject({
+      pinned: true,
+      tags: ['release'],
+      requires: ['main/logical/app/20261120T020000Z-aaaaaa', 'main/base/20261101T000000Z-bbbbbb'],
+    })
+  })
+})
+
+describe('sorting objects into sets', () => {
+  it('knows folders by a backup id or by a manifest, and leaves everything else alone', () => {
+    const keys = [
+      'main/logical/app/20261121T020000Z-4fk2q9/dump/1.zst',
+      'main/logical/app/20261121T020000Z-4fk2q9/manifest.json',
+      'main/base/20261121T030000Z-4fk2q9/x',
+      'exports/monday/a/b.csv',
+      'exports/monday/manifest.json',
+      'exports/tuesday/a.csv',
+      'main/wal/1/000000010000000000000001',
+      '20261121T020000Z-4fk2q9',
+      'manifest.json',
+    ]
+    const { sets, strays } = sortIntoSets(keys.map((key) => ({ key, size: 1, lastModified: STORED_AT })))
+    expect(sets.map(({ folder, group, objects }) => [folder, group, objects.length])).toEqual([
+      ['main/logical/app/20261121T020000Z-4fk2q9', 'main/logical/app', 2],
+      ['main/base/20261121T030000Z-4fk2q9', 'main/base', 1],
+      ['exports/monday', 'exports', 2],
+    ])
+    expect(strays.map(({ key }) => key)).toEqual(keys.slice(5))
+  })
+
+  it('dates a set without an id by its manifest, else by when it was stored', () => {
+    const { sets } = sortIntoSets([{ key: 'exports/monday/manifest.json', size: 1, lastModified: STORED_AT }])
+    const dated = judgeSet(sets[0]!, {
+      manifest: JSON.stringify({ objects: [], startedAt: '2026-11-16T00:00:00Z' }),
+    })
+    expect([dated.time, dated.timeSource]).toEqual(['2026-11-16T00:00:00.000Z', 'manifest'])
+    const undated = judgeSet(sets[0]!, { manifest: JSON.stringify({ objects: [], startedAt: 'Monday' }) })
+    expect([undated.time, undated.timeSource]).toEqual([STORED_AT, 'lastModified'])
+  })
+})

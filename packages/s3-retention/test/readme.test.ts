@@ -1,0 +1,25 @@
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { expect, it } from 'vitest'
+import { createBackupFolder } from './backup-folder.ts'
+
+const own = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url))
+
+it("runs the README's example, on a folder", async () => {
+  await using folder = await createBackupFolder()
+  for (let age = 0; age < 5; age += 1) await folder.writeSet(new Date(Date.now() - age * 86_400_000 - 60_000))
+  const [, example] = /```ts\n([\s\S]*?)```/.exec(await readFile(own('README.md'), 'utf8'))!
+  const program = example!
+    .replace('s3://backups/postgres?region=eu-central-1', `file://${folder.path}`)
+    .replace('last=3,daily=7,weekly=4,monthly=12', 'last=3')
+    .replace("'@ops/s3-retention'", `'${own('src/index.ts')}'`)
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--input-type=module-typescript', '--eval', program],
+    { cwd: own('') },
+  )
+  expect(stdout).toContain('2 deleted, 0 failed')
+  expect(await folder.keys()).toHaveLength(9)
+})
