@@ -1,0 +1,185 @@
+/** Commands about a running PgBouncer: show, diagnose, top, check. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { EXIT, parseDurationMs, parseInteger, UsageError, type CliContext } from '@ops/internal-cli'
+import type { Command } from 'commander'
+import { Client } from 'pg'
+import { checkPooling, type PoolingEndpoint } from './check-pooling.ts'
+import { connectionFrom } from './cli-target.ts'
+import { openConsole } from './console.ts'
+import { diagnose, type Diagnosis } from './diagnose.ts'
+import { DEFAULT_SHOW, readPgBouncer } from './read-pgbouncer.ts'
+import { renderTop } from './render-top.ts'
+import { SHOW_COMMANDS, type ShowName } from './show-commands.ts'
+
+const URL_OPTION = [
+  '--url <url>',
+  'the admin console, e.g. postgres://stats@localhost:6432/pgbouncer',
+] as const
+
+export function addLiveCommands(program: Command, context: CliContext): void {
+  program
+    .command('show')
+    .description('read SHOW commands, as JSON')
+    .argument('[names...]', `which: ${Object.keys(SHOW_COMMANDS).join(', ')}`)
+    .option(...URL_OPTION)
+    .option('--timeout <duration>', 'for everything together', parseDurationMs, 10_000)
+    .option('--json', 'JSON on stdout (always; for symmetry with the other commands)')
+    .action(async (names: string[], options: { url?: string; timeout: number }) => {
+      const show = names.length === 0 ? DEFAULT_SHOW : names.map(showName)
+      const connection = connectionFrom(options.url, context)
+      const snapshot = await readPgBouncer({
+        connection,
+        show,
+        timeoutMs: options.timeout,
+        signal: context.signal,
+      })
+      await context.print(`${stringify(snapshot)}\n`)
+      if (snapshot.failures.length > 0) context.exitWith(EXIT.failed)
+    })
+
+  program
+    .command('diagnose')
+    .description('say what is wrong; exit code 3 with findings')
+    .option(...URL_OPTION)
+    .option('--interval <duration>', 'between two looks; 0s for one look only', parseDurationMs, 2000)
+    .option(
+      '--postgres-connections <n>',
+      "PostgreSQL's max_connections less what is reserved",
+      parseInteger(1),
+    )
+    .option('--json', 'findings as JSON on stdout')
+    .addHelpText(
+      'after',
+      '\nExample:\n  pgbouncer-stats diagnose --url postgres://stats@localhost:6432/pgbouncer --interval 5s',
+    )
+    .action(
+      async (options: { url?: string; interval: number; postgresConnections?: number; json?: true }) => {
+        await using console_ = openConsole(connectionFrom(options.url, context))
+        const { signal } = context
+        const first = await readPgBouncer({ console: console_, signal })
+        if (options.interval > 0) await sleep(options.interval, undefined, { signal })
+        const second = options.interval > 0 ? await readPgBouncer({ console: console_, signal }) : undefined
+        const { postgresConnections } = options
+        const findings = diagnose(
+          first,
+          second,
+          postgresConnections === undefined ? {} : { postgresConnections },
+        )
+        await (options.json
+          ? context.printJson({ target: first.target, version: first.version, findings })
+          : context.print(renderFindings(findings)))
+        if (findings.length > 0) context.exitWith(EXIT.findings)
+      },
+    )
+
+  program
+    .command('top')
+    .description('watch pools in the terminal, those that wait longest first')
+    .option(...URL_OPTION)
+    .option('--interval <duration>', 'between two looks', parseDurationMs, 1000)
+    .option('--count <n>', 'stop after so many', parseInteger(1))
+    .action(async (options: { url?: string; interval: number; count?: number }) => {
+      await top(options, context)
+    })
+
+  program
+    .command('check')
+    .description('prove that a pooled URL is in transaction mode and works; exit code 3 if not')
+    .requiredOption('--pooled-env <name>', 'the environment variable with the URL through PgBouncer')
+    .requiredOption('--direct-env <name>', 'the environment variable with the URL to PostgreSQL itself')
+    .option('--queries <n>', 'of each kind', parseInteger(1, 100_000), 100)
+    .option('--concurrency <n>', 'clients at once', parseInteger(2, 1000), 10)
+    .option('--json', 'the report as JSON on stdout')
+    .addHelpText(
+      'after',
+      '\nExample:\n  pgbouncer-stats check --pooled-env DATABASE_URL --direct-env DIRECT_URL',
+    )
+    .action(
+      async (options: {
+        pooledEnv: string
+        directEnv: string
+        queries: number
+        concurrency: number
+        json?: true
+      }) => {
+        const report = await checkPooling({
+          pooled: endpoint(options.pooledEnv, context),
+          direct: endpoint(options.directEnv, context),
+          queries: options.queries,
+          concurrency: options.concurrency,
+          signal: context.signal,
+        })
+        const lines = report.checks.map(
+          ({ name, ok, message }) => `${ok ? 'ok  ' : 'FAIL'}  ${name}: ${message}\n`,
+        )
+        await (options.json ? context.printJson(report) : context.print(lines.join('')))
+        if (!report.ok) context.exitWith(EXIT.findings)
+      },
+    )
+}
+
+async function top(
+  { url, interval, count }: { url?: string; interval: number; count?: number },
+  context: CliContext,
+): Promise<void> {
+  await using console_ = openConsole(connectionFrom(url, context))
+  const { signal } = context
+  const isTerminal = process.stdout.isTTY
+  let before: Awaited<ReturnType<typeof readPgBouncer>> | undefined
+  for (let shown = 0; shown < (count ?? Number.POSITIVE_INFINITY); shown += 1) {
+    if (shown > 0) await sleep(interval, undefined, { signal })
+    const now = await readPgBouncer({
+      console: console_,
+      signal,
+      show: ['lists', 'config', 'databases', 'users', 'pools', 'statsTotals', 'state', 'dnsHosts'],
+    })
+    const findings = before === undefined ? diagnose(now) : diagnose(before, now)
+    const [width, height] = isTerminal ? process.stdout.getWindowSize() : [120, 50]
+    const text = renderTop({ now, findings, width, height, ...(before === undefined ? {} : { before }) })
+    await context.print(isTerminal ? `\u001B[H\u001B[2J${text}\n` : `${text}\n\n`)
+    before = now
+  }
+}
+
+function showName(text: string): ShowName {
+  if (Object.hasOwn(SHOW_COMMANDS, text)) return text as ShowName
+  throw new UsageError(`there is no "${text}"; there are ${Object.keys(SHOW_COMMANDS).join(', ')}`)
+}
+
+function endpoint(name: string, { env }: CliContext): PoolingEndpoint {
+  const connectionString = env[name]
+  if (connectionString === undefined || connectionString === '')
+    throw new UsageError(`the environment variable ${name} is not set`)
+  return {
+    connect: async () => {
+      const client = new Client({ connectionString, connectionTimeoutMillis: 10_000, query_timeout: 30_000 })
+      // What goes wrong shows in the query that fails.
+      client.on('error', () => undefined)
+      await client.connect()
+      return client
+    },
+  }
+}
+
+function renderFindings(findings: readonly Diagnosis[]): string {
+  if (findings.length === 0) return 'no findings\n'
+  return findings
+    .map(
+      ({ severity, subject, code, message, nextStep }) =>
+        `${severity}: ${subject}: ${message} [${code}]\n    ${nextStep}\n`,
+    )
+    .join('')
+}
+
+/** JSON in which even a counter beyond 2^53 is exact. */
+function stringify(value: unknown): string {
+  return JSON.stringify(
+    value,
+    (_key, each: unknown) => (typeof each === 'bigint' ? rawJson(String(each)) : each),
+    2,
+  )
+}
+
+function rawJson(text: string): unknown {
+  return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(text)
+}

@@ -1,0 +1,51 @@
+import { brandError, OpsError, type OpsErrorOptions } from '@ops/internal-error'
+
+/** Every code that this package's errors carry; the README's table explains them. */
+export const PGBOUNCER_STATS_ERROR_CODES = [
+  'PGBOUNCER_UNREACHABLE',
+  'PGBOUNCER_TLS_FAILED',
+  'PGBOUNCER_LOGIN_FAILED',
+  'PGBOUNCER_NOT_ALLOWED',
+  'PGBOUNCER_TIMEOUT',
+  'PGBOUNCER_CONNECTION_LOST',
+  'PGBOUNCER_PROTOCOL_ERROR',
+  'PGBOUNCER_COMMAND_FAILED',
+  'PGBOUNCER_BAD_CONNECTION',
+  'PGBOUNCER_BAD_OPTIONS',
+  'PGBOUNCER_CONFIG_UNREADABLE',
+  'PGBOUNCER_USERLIST_INVALID',
+  'PGBOUNCER_CREDENTIALS_UNREADABLE',
+] as const
+
+export type PgBouncerStatsErrorCode = (typeof PGBOUNCER_STATS_ERROR_CODES)[number]
+
+export interface PgBouncerStatsErrorDetails {
+  /** Which PgBouncer, as `host:port` or the socket's path. */
+  readonly target?: string
+  /** The admin command that failed. */
+  readonly command?: string
+  /** SQLSTATE, where the server gave one. */
+  readonly sqlState?: string
+  /** The file that was read or written. */
+  readonly file?: string
+  /** The line in that file, from 1. */
+  readonly line?: number
+}
+
+/** Everything that fails in this package, except an abort, which rejects with the signal's own reason. */
+export class PgBouncerStatsError extends OpsError<PgBouncerStatsErrorCode, PgBouncerStatsErrorDetails> {
+  override readonly name = 'PgBouncerStatsError'
+  constructor(
+    code: PgBouncerStatsErrorCode,
+    message: string,
+    options: OpsErrorOptions<PgBouncerStatsErrorDetails> = {},
+  ) {
+    super(code, message, options)
+  }
+}
+
+/** Whether `value` is an error of this package, from whichever copy of it. */
+export const isPgBouncerStatsError: (value: unknown) => value is PgBouncerStatsError = brandError(
+  PgBouncerStatsError,
+  'ops.pgbouncer-stats.error',
+)

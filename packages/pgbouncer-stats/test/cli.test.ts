@@ -1,0 +1,201 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startPooledServer, type PooledServer } from './pooled-server.ts'
+
+const BIN = fileURLToPath(new URL('../dist/cli.js', import.meta.url))
+
+interface Outcome {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+function run(args: readonly string[], env: Record<string, string> = {}): Promise<Outcome> {
+  const child = spawn(process.execPath, [BIN, ...args], { env: { PATH: process.env['PATH'] ?? '', ...env } })
+  let [stdout, stderr] = ['', '']
+  child.stdout.on('data', (data: Buffer) => (stdout += data.toString()))
+  child.stderr.on('data', (data: Buffer) => (stderr += data.toString()))
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr })))
+}
+
+let server: PooledServer
+const folder = mkdtempSync(join(tmpdir(), 'pgbouncer-stats-'))
+beforeAll(async () => {
+  server = await startPooledServer({ settings: { pool_mode: 'transaction' } })
+})
+afterAll(async () => {
+  rmSync(folder, { recursive: true })
+  await server.stop()
+})
+
+describe('pgbouncer-stats', () => {
+  it('shows rows as JSON', async (context) => {
+    const { bouncer } = server.get(context)
+    const { code, stdout } = await run(['show', 'lists', 'pools'], { PGBOUNCER_URL: bouncer.adminUrl })
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      version: bouncer.version,
+      failures: [],
+      lists: expect.any(Array) as unknown,
+    })
+  })
+
+  it('diagnoses: 0 without findings, 3 with', async (context) => {
+    const { bouncer } = server.get(context)
+    const env = { PGBOUNCER_URL: bouncer.adminUrl }
+    expect(await run(['diagnose', '--interval', '100ms'], env)).toMatchObject({
+      code: 0,
+      stdout: 'no findings\n',
+    })
+    await bouncer.query('SELECT 1')
+    await bouncer.admin('PAUSE postgres')
+    const waiting = bouncer.query('SELECT 1')
+    const { code, stdout } = await run(['diagnose', '--interval', '0s', '--json'], env)
+    await bouncer.admin('RESUME postgres')
+    await waiting
+    expect(code).toBe(3)
+    expect(JSON.parse(stdout)).toMatchObject({ findings: [{ code: 'database-paused', subject: 'postgres' }] })
+  })
+
+  it('is a top that can be piped', async (context) => {
+    const { bouncer } = server.get(context)
+    const { code, stdout } = await run(['top', '--count', '2', '--interval', '50ms'], {
+      PGBOUNCER_URL: bouncer.adminUrl,
+    })
+    expect(code).toBe(0)
+    expect(stdout.match(/^PgBouncer /gm)).toHaveLength(2)
+    expect(stdout).not.toContain('\u001B')
+  })
+
+  it('lints: text, JSON, SARIF, and exit code 3', async () => {
+    const file = join(folder, 'pgbouncer.ini')
+    writeFileSync(file, '[databases]\na = host=/run\n[pgbouncer]\npoolmode = transaction\n', { mode: 0o600 })
+    expect(await run(['lint', file])).toMatchObject({
+      code: 3,
+      stdout: expect.stringContaining(`${file}:4: error: PgBouncer has no setting "poolmode"`) as unknown,
+    })
+    const json = await run(['lint', file, '--json'])
+    expect(JSON.parse(json.stdout)).toMatchObject({ file, findings: expect.any(Array) as unknown })
+    const sarif = await run(['lint', file, '--format', 'sarif'])
+    expect(JSON.parse(sarif.stdout)).toMatchObject({ version: '2.1.0' })
+    writeFileSync(join(folder, 'users.txt'), '"a" "b"\noops\n', { mode: 0o644 })
+    writeFileSync(file, '[databases]\na = host=/run\n[pgbouncer]\nauth_file = users.txt\n')
+    const beside = await run(['lint', file])
+    expect(beside.stdout).toContain('[userlist]')
+    expect(beside.stdout).toContain('[world-readable]')
+    writeFileSync(
+      file,
+      '[databases]\na = host=/run\n[pgbouncer]\npool_mode = transaction\nauth_type = scram-sha-256\n',
+      { mode: 0o600 },
+    )
+    expect(await run(['lint', file])).toMatchObject({ code: 0 })
+  })
+
+  it('sizes', async () => {
+    const { code, stdout } = await run(['size', '--cpu-cores', '8', '--max-connections', '100'])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^default_pool_size = 17$/m)
+    expect(
+      await run(['size', '--cpu-cores', '1', '--max-connections', '10', '--users', '50', '--reserved', '0']),
+    ).toMatchObject({ code: 3 })
+  })
+
+  it('checks a pooled URL', async (context) => {
+    const { bouncer, postgres } = server.get(context)
+    const env = { POOLED: postgres.url(), DIRECT: postgres.url() }
+    const direct = await run(
+      ['check', '--pooled-env', 'POOLED', '--direct-env', 'DIRECT', '--queries', '5', '--json'],
+      env,
+    )
+    expect(direct.code).toBe(3)
+    const pooled = await run(
+      ['check', '--pooled-env', 'POOLED', '--direct-env', 'DIRECT', '--queries', '5'],
+      { ...env, POOLED: bouncer.url() },
+    )
+    expect(pooled.stdout).toContain('ok    server-connections-are-shared')
+  })
+
+  it('checks and writes a user list, and changes nothing without --apply', async (context) => {
+    const { postgres } = server.get(context)
+    const file = join(folder, 'userlist.txt')
+    writeFileSync(file, `"${postgres.user}" "old"\n`)
+    const env = postgres.env()
+    expect(await run(['userlist', 'check', file, '--user', postgres.user], env)).toMatchObject({
+      code: 3,
+      stdout: `stale\t${postgres.user}\n`,
+    })
+    expect(await run(['userlist', 'write', file], env)).toMatchObject({ code: 3 })
+    expect(await run(['userlist', 'write', file, '--user', postgres.user, '--apply'], env)).toMatchObject({
+      code: 0,
+    })
+    expect(await run(['userlist', 'check', file, '--user', postgres.user], env)).toMatchObject({
+      code: 0,
+      stdout: `ok\t${postgres.user}\n`,
+    })
+  })
+
+  it('serves until it is told to stop', async (context) => {
+    const { bouncer } = server.get(context)
+    const child = spawn(process.execPath, [BIN, 'serve', '--host', '127.0.0.1', '--port', '0'], {
+      env: { PATH: process.env['PATH'] ?? '', PGBOUNCER_URL: bouncer.adminUrl },
+    })
+    const url = await new Promise<string>((resolve) => {
+      child.stderr.on('data', (data: Buffer) => resolve(/http:\S+/.exec(data.toString())?.[0] ?? ''))
+    })
+    expect(await (await fetch(url)).text()).toContain('pgbouncer_up 1\n')
+    const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
+    child.kill('SIGTERM')
+    expect(await ended).toBe(143)
+  })
+
+  const bad: [what: string, code: number, args: string[], env: Record<string, string>, says: string][] = [
+    [
+      'a password on the command line',
+      2,
+      ['show', '--url', 'postgres://a:hunter2@localhost/'],
+      {},
+      'command line',
+    ],
+    ['a URL that makes no sense', 2, ['show', '--url', 'mysql://a@b/'], {}, 'PGBOUNCER_BAD_CONNECTION'],
+    ['an unknown command', 2, ['shwo'], {}, 'unknown command'],
+    [
+      'an unknown SHOW',
+      2,
+      ['show', 'nothing', '--url', 'postgres://a@localhost/'],
+      {},
+      'there is no "nothing"',
+    ],
+    [
+      'a port where nobody is',
+      1,
+      ['show'],
+      { PGBOUNCER_URL: 'postgres://a:hunter2@127.0.0.1:1/' },
+      'PGBOUNCER_UNREACHABLE',
+    ],
+    ['a file that is not there', 1, ['lint', '/none/pgbouncer.ini'], {}, 'PGBOUNCER_CONFIG_UNREADABLE'],
+    [
+      'a name that is no version',
+      2,
+      ['serve', '--compat', '0.11'],
+      { PGBOUNCER_URL: 'postgres://a@localhost/' },
+      '--compat',
+    ],
+    [
+      'a variable that is not set',
+      2,
+      ['check', '--pooled-env', 'NOPE', '--direct-env', 'NOPE'],
+      {},
+      'NOPE is not set',
+    ],
+    ['a name that needs quoting', 2, ['auth-query', '--role', 'a b'], {}, 'PGBOUNCER_BAD_OPTIONS'],
+  ]
+  it.each(bad)('says what is wrong with %s (exit code %i)', async (_what, code, args, env, says) => {
+    const outcome = await run(args, env)
+    expect(outcome).toMatchObject({ code, stderr: expect.stringContaining(says) as unknown })
+    expect(outcome.stdout + outcome.stderr).not.toContain('hunter2')
+  })
+})
