@@ -1,0 +1,192 @@
+import { readFile } from 'node:fs/promises'
+import type { Command } from 'commander'
+import {
+  createProgressLine,
+  EXIT,
+  parseDurationMs,
+  parseInteger,
+  UsageError,
+  type CliContext,
+} from '@ops/internal-cli'
+import { discoverCaddy } from './discover-caddy.ts'
+import { createTlsSettings } from './handshake.ts'
+import { probeMany, type ProbeManyOptions } from './probe-many.ts'
+import { reportTable } from './report-table.ts'
+import { worstStatus, type ProbeReport, type Status } from './report.ts'
+import { sanTargets } from './san-targets.ts'
+import { formatTarget, isStartTlsProtocol, parseTarget } from './target.ts'
+import { readTargetList } from './target-list.ts'
+import { createTrustStore } from './trust.ts'
+
+/** Beside the codes that all bins share: a monitor must tell these apart. */
+const EXIT_OF_STATUS: Readonly<Record<Status, number>> = {
+  ok: EXIT.done,
+  unknown: EXIT.failed,
+  warning: EXIT.findings,
+  critical: 4,
+}
+
+interface CheckFlags {
+  readonly json?: true
+  readonly warnDays?: number
+  readonly criticalDays?: number
+  readonly renewBeforeDays?: number
+  readonly timeout: number
+  readonly servername?: string
+  readonly starttls?: string
+  readonly addresses: 'any' | 'first' | 'all'
+  readonly ipv4?: true
+  readonly ipv6?: true
+  readonly ca?: string
+  readonly clientCert?: string
+  readonly clientKey?: string
+  readonly ocsp?: true
+  readonly sans?: true
+  readonly caddy?: string | true
+  readonly targets?: string
+  readonly kubeconfig?: string
+  readonly concurrency: number
+}
+
+export function addCheckCommand(program: Command, context: CliContext): void {
+  program
+    .command('check')
+    .description('probe targets once, and say when their certificates expire and what is wrong with them')
+    .argument(
+      '[target...]',
+      'host, host:port, URL, unix:/path, file or folder, kubernetes://namespace/secret',
+    )
+    .option('--json', 'print the reports as JSON on stdout')
+    .option(
+      '--warn-days <days>',
+      'warn this long before expiry (default: 30, or a third of the lifetime if less)',
+      days,
+    )
+    .option(
+      '--critical-days <days>',
+      'critical this long before expiry (default: 7, or a twelfth of the lifetime if less)',
+      days,
+    )
+    .option(
+      '--renew-before-days <days>',
+      'a renewal is due this long before expiry (default: a third of the lifetime)',
+      days,
+    )
+    .option('--timeout <duration>', 'for each address', parseDurationMs, 10_000)
+    .option('--servername <name>', 'ask for and judge by this name instead of the host')
+    .option(
+      '--starttls <protocol>',
+      'postgres, smtp, imap, pop3, ftp, ldap or mysql, for targets that do not say',
+    )
+    .option('--addresses <which>', 'any, first or all addresses of a name', addresses, 'any')
+    .option('-4, --ipv4', 'only IPv4 addresses')
+    .option('-6, --ipv6', 'only IPv6 addresses')
+    .option('--ca <file>', "trust this CA bundle instead of the machine's own")
+    .option('--client-cert <file>', 'client certificate with its chain, PEM')
+    .option('--client-key <file>', 'its key, PEM')
+    .option('--ocsp', 'ask the OCSP responder where nothing is stapled')
+    .option('--sans', 'also probe the other names in the certificates that are found')
+    .option('--caddy [url]', 'also probe all sites of this Caddy (default: http://localhost:2019)')
+    .option('--targets <file>', 'also probe the targets in this file, one on each line')
+    .option('--kubeconfig <file>', 'for kubernetes:// targets')
+    .option('--concurrency <number>', 'targets at once', parseInteger(1, 10_000), 100)
+    .addHelpText('after', CHECK_HELP)
+    .action(async (targets: string[], flags: CheckFlags) => {
+      const reports = await check(targets, flags, context)
+      if (flags.json === true) await context.printJson(reports)
+      else await context.print(`${reportTable(reports, process.stdout, process.stdout.columns ?? 160)}\n`)
+      context.exitWith(EXIT_OF_STATUS[worstStatus(reports.map((report) => report.status))])
+    })
+}
+
+const CHECK_HELP = `
+Exit codes: 0 all fine, 3 warning, 4 critical, 1 could not tell, 2 bad usage.
+Set CERT_PROBE_FILE_PASSWORD to open PKCS#12 files.
+
+Examples:
+  cert-probe check example.com www.example.com:8443
+  cert-probe check postgres://db.internal:5432 --ca ca.pem --addresses all
+  cert-probe check --caddy --sans --json
+  cert-probe check /etc/letsencrypt/live --warn-days 21`
+
+async function check(
+  targets: readonly string[],
+  flags: CheckFlags,
+  context: CliContext,
+): Promise<ProbeReport[]> {
+  const listed = flags.targets === undefined ? [] : await readTargetList(flags.targets)
+  const caddyUrl = flags.caddy === true ? undefined : flags.caddy
+  const sites =
+    flags.caddy === undefined ? [] : await discoverCaddy({ adminUrl: caddyUrl, signal: context.signal })
+  const wanted = [
+    ...new Set([
+      ...targets.map((target) => withStartTls(target, flags)),
+      ...listed,
+      ...sites.map((site) => site.target),
+    ]),
+  ]
+  if (wanted.length === 0)
+    throw new UsageError('there is nothing to check: name a target, or use --targets or --caddy')
+  const progress = createProgressLine()
+  const options: ProbeManyOptions = {
+    ...(await probeOptions(flags, context)),
+    onReport: (_report, done, total) => progress.update(`${done} of ${total} targets`),
+  }
+  try {
+    const reports = await probeMany(wanted, options)
+    return flags.sans === true ? [...reports, ...(await probeMany(sanTargets(reports), options))] : reports
+  } finally {
+    progress.clear()
+  }
+}
+
+function withStartTls(target: string, { starttls }: CheckFlags): string {
+  const parsed = parseTarget(target)
+  if (starttls === undefined || (parsed.kind !== 'network' && parsed.kind !== 'unix'))
+    return formatTarget(parsed)
+  if (!isStartTlsProtocol(starttls))
+    throw new UsageError(`--starttls ${starttls}: it must be postgres, smtp, imap, pop3, ftp, ldap or mysql`)
+  return formatTarget({ startTls: starttls, ...parsed })
+}
+
+async function probeOptions(flags: CheckFlags, context: CliContext): Promise<ProbeManyOptions> {
+  if (flags.ipv4 === true && flags.ipv6 === true) throw new UsageError('-4 and -6 exclude each other')
+  const caPem = await readOptional(flags.ca)
+  const clientCertificatePem = await readOptional(flags.clientCert)
+  const clientKeyPem = await readOptional(flags.clientKey)
+  const filePassword = context.env['CERT_PROBE_FILE_PASSWORD']
+  return {
+    signal: context.signal,
+    timeoutMs: flags.timeout,
+    addresses: flags.addresses,
+    concurrency: flags.concurrency,
+    ocsp: flags.ocsp === true ? 'ask' : 'stapled',
+    trust: createTrustStore(caPem === undefined ? {} : { caPem }),
+    tls: createTlsSettings({ clientCertificatePem, clientKeyPem }),
+    ipPreference: flags.ipv4 === true ? 'ip4-only' : flags.ipv6 === true ? 'ip6-only' : 'any',
+    ...(flags.servername === undefined ? {} : { serverName: flags.servername }),
+    ...(flags.warnDays === undefined ? {} : { warnDays: flags.warnDays }),
+    ...(flags.criticalDays === undefined ? {} : { criticalDays: flags.criticalDays }),
+    ...(flags.renewBeforeDays === undefined ? {} : { renewBeforeDays: flags.renewBeforeDays }),
+    ...(flags.kubeconfig === undefined ? {} : { kubernetes: { kubeconfigPath: flags.kubeconfig } }),
+    ...(filePassword === undefined ? {} : { filePassword }),
+  }
+}
+
+async function readOptional(path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    throw new UsageError(`${path} cannot be read: ${(error as Error).message}`)
+  }
+}
+
+function days(text: string): number {
+  return parseInteger(0, 36_500)(text)
+}
+
+function addresses(text: string): 'any' | 'first' | 'all' {
+  if (text === 'any' || text === 'first' || text === 'all') return text
+  throw new UsageError(`--addresses ${text}: it must be any, first or all`)
+}

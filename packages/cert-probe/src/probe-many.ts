@@ -1,0 +1,36 @@
+import { createTlsSettings } from './handshake.ts'
+import { probe, type ProbeOptions } from './probe.ts'
+import type { ProbeReport } from './report.ts'
+import { createTrustStore } from './trust.ts'
+
+export interface ProbeManyOptions extends ProbeOptions {
+  /** How many targets are probed at once. @default 100 */
+  readonly concurrency?: number
+  readonly onReport?: (report: ProbeReport, done: number, total: number) => void
+}
+
+/**
+ * Probes many targets and gives their reports in the order of the targets. One that hangs costs its
+ * own deadline, and holds up none of the others.
+ *
+ * @throws {CertProbeError} `CERT_PROBE_BAD_TARGET`
+ */
+export async function probeMany(
+  targets: readonly string[],
+  options: ProbeManyOptions = {},
+): Promise<ProbeReport[]> {
+  const { concurrency = 100, onReport, ...rest } = options
+  const shared = { ...rest, trust: rest.trust ?? createTrustStore(), tls: rest.tls ?? createTlsSettings() }
+  const reports: ProbeReport[] = []
+  const queue = targets.entries()
+  let done = 0
+  const worker = async (): Promise<void> => {
+    for (const [index, target] of queue) {
+      reports[index] = await probe(target, shared)
+      done += 1
+      onReport?.(reports[index], done, targets.length)
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(concurrency, targets.length) }, worker))
+  return reports
+}
