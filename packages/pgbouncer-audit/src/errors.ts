@@ -1,0 +1,27 @@
+import { brandError, OpsError } from '@ops/internal-error'
+
+/** Every code of {@link PgbouncerAuditError}. */
+export const PGBOUNCER_AUDIT_ERROR_CODES = [
+  'AUDIT_PATH_NOT_FOUND',
+  'AUDIT_BAD_BASELINE',
+  'AUDIT_BAD_PROFILE',
+  'AUDIT_LIVE_FAILED',
+] as const
+
+export type PgbouncerAuditErrorCode = (typeof PGBOUNCER_AUDIT_ERROR_CODES)[number]
+
+export interface PgbouncerAuditErrorDetails {
+  /** The file or folder concerned. */
+  readonly path?: string
+}
+
+/** The only error this package raises by itself. Match on `code`. */
+export class PgbouncerAuditError extends OpsError<PgbouncerAuditErrorCode, PgbouncerAuditErrorDetails> {
+  override readonly name = 'PgbouncerAuditError'
+}
+
+/** Recognises the error across copies of this package. */
+export const isPgbouncerAuditError: (value: unknown) => value is PgbouncerAuditError = brandError(
+  PgbouncerAuditError,
+  '@ops/pgbouncer-audit/error',
+)

@@ -1,0 +1,4 @@
+/** The part of a `pg` client or pool that the live audit needs. */
+export interface LiveConnection {
+  query(text: string): Promise<{ rows: readonly Record<string, unknown>[] }>
+}
