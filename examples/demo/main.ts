@@ -1,0 +1,122 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createProgressLine, formatBytes, formatCount, formatDuration } from '@ops/internal-cli'
+import { fileStore } from '@ops/object-store'
+import { createBackup, type BackupResult, type PgConnection } from '@ops/pg-backup'
+import { renderHtml, verifyRestore, type VerificationReport } from '@ops/restore-verify'
+import { startPostgres, type Postgres } from '@ops/testbed'
+import { SHOP_SQL } from './shop.ts'
+
+/**
+ * The main job, on a PostgreSQL server of its own: a shop's database is backed up into a folder,
+ * restored into a scratch database, and proven equal. All that stays is the report.
+ */
+const REPORT = resolve(import.meta.dirname, '../../demo-report.html')
+
+async function main(): Promise<void> {
+  const signal = stopSignal()
+  const folder = await mkdtemp(join(tmpdir(), 'ops-demo-'))
+  try {
+    say('Starting a throw-away PostgreSQL and filling it with a shop’s data …')
+    await using server = await startPostgres()
+    await server.createDatabase('shop')
+    await server.query(SHOP_SQL, 'shop')
+    signal.throwIfAborted()
+
+    const store = fileStore({ folder })
+    const backup = await backUp(store, connectionTo(server, 'shop'), signal)
+    const report = await drill(store, connectionTo(server, 'postgres'), signal)
+    await writeFile(REPORT, renderHtml(report))
+    say(summary(backup, report))
+    if (report.verdict !== 'proven') process.exitCode = 1
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+function backUp(
+  store: ReturnType<typeof fileStore>,
+  connection: PgConnection,
+  signal: AbortSignal,
+): Promise<BackupResult> {
+  return withProgress((show) =>
+    createBackup({
+      store,
+      connection,
+      signal,
+      onProgress: (progress) => {
+        if (progress.phase !== 'dump') return
+        const { rows, rawBytes, storedBytes, table } = progress
+        show(
+          `Backing up   ${formatCount(rows)} rows, ${formatBytes(rawBytes)} read, ${formatBytes(storedBytes)} stored  ${table?.name ?? ''}`,
+        )
+      },
+    }),
+  )
+}
+
+function drill(
+  store: ReturnType<typeof fileStore>,
+  connection: PgConnection,
+  signal: AbortSignal,
+): Promise<VerificationReport> {
+  return withProgress((show) =>
+    verifyRestore({
+      store,
+      database: 'shop',
+      connection,
+      signal,
+      onProgress: ({ phase, bytes = 0, rows }) =>
+        show(
+          `Proving it   ${phase}: ${formatBytes(bytes)}${rows === undefined ? '' : `, ${formatCount(rows)} rows`}`,
+        ),
+    }),
+  )
+}
+
+async function withProgress<T>(work: (show: (text: string) => void) => Promise<T>): Promise<T> {
+  const line = createProgressLine()
+  try {
+    return await work((text) => line.update(text))
+  } finally {
+    line.clear()
+  }
+}
+
+function summary(backup: BackupResult, report: VerificationReport): string {
+  const { totals, phases, verdict, differences } = report
+  const took = (phase: string): string =>
+    formatDuration(phases.find((each) => each.phase === phase)?.durationMs ?? 0)
+  const [dump] = backup.manifest.objects
+  return `
+  Backed up   ${formatCount(totals.rows)} rows in ${totals.tables} tables, ${formatBytes(dump!.rawBytes)} stored as ${formatBytes(dump!.storedBytes)}, in ${formatDuration(backup.durationMs)}
+  Restored    into a scratch database in ${took('restore')}, digested again in ${took('digest')}
+  ${verdict === 'proven' ? 'Proven' : 'DISPROVEN'}      ${
+    verdict === 'proven'
+      ? `every row and all ${formatCount(totals.schemaObjects)} schema objects came back as they were`
+      : `${differences.length} differences`
+  }
+  Report      ${REPORT}
+`
+}
+
+function connectionTo({ host, port, user, password }: Postgres, database: string): PgConnection {
+  return { host, port, user, password, database }
+}
+
+function stopSignal(): AbortSignal {
+  const controller = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.once(name, () => controller.abort(new Error(`stopped by ${name}`)))
+  return controller.signal
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
+main().catch((error: unknown) => {
+  say(`The demo failed: ${error instanceof Error ? error.message : String(error)}`)
+  process.exitCode = 1
+})
