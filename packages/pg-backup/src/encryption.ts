@@ -126,13 +126,21 @@ export function createUnlocker(keys: BackupKeys, what: string, recipients: reado
 
   return {
     async *decrypt(source) {
-      const { header, rest } = await readHeader(source)
-      yield* openPayload(rest, await unwrap(header))
+      const chunks = source[Symbol.asyncIterator]()
+      try {
+        const { header, rest } = await readHeader(chunks)
+        yield* openPayload(rest, await unwrap(header))
+      } finally {
+        await chunks.return?.()
+      }
     },
     async tryKeys(source) {
-      const { header, rest } = await readHeader(source)
-      for await (const _chunk of rest) break
-      await unwrap(header)
+      const chunks = source[Symbol.asyncIterator]()
+      try {
+        await unwrap((await readHeader(chunks)).header)
+      } finally {
+        await chunks.return?.()
+      }
     },
   }
 }
@@ -142,37 +150,33 @@ const MAX_HEADER_BYTES = 256 * 1024
 const HEADER_END = /(?:^|\n)--- [A-Za-z0-9+/]{43}\n/
 
 async function readHeader(
-  source: AsyncIterable<Buffer>,
+  chunks: AsyncIterator<Buffer>,
 ): Promise<{ header: Buffer; rest: AsyncGenerator<Buffer, void, undefined> }> {
-  const chunks = source[Symbol.asyncIterator]()
   let head = Buffer.alloc(0)
   for (;;) {
     const { value, done } = await chunks.next()
     if (done === true) throw new DecryptionError('it ends within its header')
     head = Buffer.concat([head, value])
     const end = HEADER_END.exec(head.toString('latin1', 0, MAX_HEADER_BYTES))
-    if (end !== null) return split(end.index + end[0].length)
-    const begins = head.subarray(0, AGE_FORMAT.length).toString('latin1')
-    if (!AGE_FORMAT.startsWith(begins) || head.length > MAX_HEADER_BYTES) {
-      await chunks.return?.()
+    if (end !== null) {
+      const at = end.index + end[0].length
+      return { header: head.subarray(0, at), rest: continued(head.subarray(at), chunks) }
+    }
+    const beginning = head.toString('latin1', 0, AGE_FORMAT.length)
+    if (!AGE_FORMAT.startsWith(beginning) || head.length > MAX_HEADER_BYTES)
       throw new DecryptionError('it does not begin as an age file does')
-    }
   }
+}
 
-  function split(at: number): { header: Buffer; rest: AsyncGenerator<Buffer, void, undefined> } {
-    async function* rest(): AsyncGenerator<Buffer, void, undefined> {
-      try {
-        yield head.subarray(at)
-        for (;;) {
-          const { value, done } = await chunks.next()
-          if (done === true) return
-          yield value
-        }
-      } finally {
-        await chunks.return?.()
-      }
-    }
-    return { header: head.subarray(0, at), rest: rest() }
+async function* continued(
+  first: Buffer,
+  chunks: AsyncIterator<Buffer>,
+): AsyncGenerator<Buffer, void, undefined> {
+  yield first
+  for (;;) {
+    const { value, done } = await chunks.next()
+    if (done === true) return
+    yield value
   }
 }
 
