@@ -1,16 +1,21 @@
-import type { ObjectStore, PutResult } from '@ops/object-store'
+import type { ObjectStore } from '@ops/object-store'
 import { BackupError } from './backup-error.ts'
 import { backupFolder, MANIFEST_NAME, newBackupId, type BackupRef } from './backup-set.ts'
 import { buildManifest } from './build-manifest.ts'
-import { compressionStream, DUMP_NAME, DEFAULT_COMPRESSION_LEVEL } from './compression.ts'
+import { resolveCompression, type BackupCompression } from './compression.ts'
 import { describeConnection, type PgConnection } from './connection.ts'
-import { dumpDatabase, type RunningDump } from './dump-database.ts'
+import { dumpDatabase } from './dump-database.ts'
+import { checkEncryption, type BackupEncryption } from './encryption.ts'
 import type { Logger } from './logger.ts'
-import type { Manifest } from './manifest.ts'
+import type { Manifest, ManifestObject } from './manifest.ts'
+import type { ObjectEncoding } from './object-encoding.ts'
 import { findPostgresProgram } from './postgres-program.ts'
 import { publishManifest } from './publish-manifest.ts'
 import { readServerFacts, type ServerFacts } from './server-facts.ts'
 import { toBackupError } from './store-failure.ts'
+import { storeGlobals } from './store-globals.ts'
+import { storeStream } from './store-stream.ts'
+import type { DumpTarget } from './stored-dump.ts'
 import { withdrawBackup } from './withdraw-backup.ts'
 
 /** What happens during a backup; bytes and rows count from the start. */
@@ -34,8 +39,14 @@ export interface CreateBackupOptions {
   readonly connection?: PgConnection
   /** Groups the backups of one server; the first segment of every key. @default 'main' */
   readonly cluster?: string
-  /** zstd's level, 1 to 19. @default 1 */
-  readonly compressionLevel?: number
+  /** @default zstd at level 1 */
+  readonly compression?: BackupCompression
+  /** Encrypt every object but the manifest, in the age format. @default not encrypted */
+  readonly encryption?: BackupEncryption
+  /** Back up the cluster's roles and tablespaces too. @default false */
+  readonly globals?: boolean
+  /** With `globals`: leave out the roles' passwords, which only a superuser may read. @default false */
+  readonly noRolePasswords?: boolean
   /** Count and digest every row on the way; without it a drill can prove nothing about rows. @default true */
   readonly digest?: boolean
   readonly onProgress?: (progress: BackupProgress) => void
@@ -66,7 +77,7 @@ export interface BackupResult extends BackupRef {
 export async function createBackup(options: CreateBackupOptions): Promise<BackupResult> {
   const { store, connection = {}, env = process.env, signal, now = () => new Date() } = options
   signal?.throwIfAborted()
-  const level = checkLevel(options.compressionLevel ?? DEFAULT_COMPRESSION_LEVEL)
+  const encoding = resolveEncoding(options)
   const startedAt = now()
 
   options.onProgress?.({ phase: 'connect' })
@@ -87,23 +98,26 @@ export async function createBackup(options: CreateBackupOptions): Promise<Backup
   /** What is in the store by now, or may be, the latest first. A put that fails removes its own. */
   const begun: string[] = []
   try {
-    const dump = dumpDatabase({ connection, env, program, digest: options.digest, signal })
-    const stored = await storeDump(dump, { ...options, folder, level, sizeHintBytes: sizeHint(server) })
-    begun.unshift(`${folder}${DUMP_NAME}`)
-    const contents = dump.contents()
+    const target: DumpTarget = { store, folder, encoding, onStored: (key) => begun.unshift(key), signal }
+    const globals = options.globals === true ? await takeGlobals(options, server, target) : undefined
+    const dump = await storeStream(
+      dumpDatabase({ connection, env, program, digest: options.digest, signal }),
+      target,
+      { sizeHintBytes: sizeHint(server), onProgress: options.onProgress },
+    )
     const manifest = buildManifest({
       backup,
       server,
       program,
-      level,
+      encoding,
       startedAt,
       finishedAt: now(),
       digest: options.digest ?? true,
-      contents,
-      stored,
-      warnings: dump.warnings,
+      dump,
+      globals,
     })
-    options.onProgress?.({ phase: 'publish', rawBytes: contents.bytes, storedBytes: stored.size })
+    const { rawBytes, storedBytes } = totals(manifest)
+    options.onProgress?.({ phase: 'publish', rawBytes, storedBytes })
     const manifestKey = `${folder}${MANIFEST_NAME}`
     begun.unshift(manifestKey)
     if (!(await publishManifest(store, manifestKey, manifest, signal))) {
@@ -112,7 +126,7 @@ export async function createBackup(options: CreateBackupOptions): Promise<Backup
       throw collision(manifestKey)
     }
     const durationMs = now().getTime() - startedAt.getTime()
-    options.logger?.info({ ...backup, durationMs, storedBytes: stored.size }, 'the backup is published')
+    options.logger?.info({ ...backup, durationMs, storedBytes }, 'the backup is published')
     return { ...backup, store: store.url, manifestKey, manifest, durationMs }
   } catch (error) {
     throw await withdrawBackup(store, begun, error, options.logger)
@@ -131,40 +145,21 @@ async function tryStore(store: ObjectStore, signal: AbortSignal | undefined): Pr
   }
 }
 
-interface StoreDumpOptions extends CreateBackupOptions {
-  readonly folder: string
-  readonly level: number
-  readonly sizeHintBytes: number
+async function takeGlobals(
+  { connection = {}, env, noRolePasswords = false }: CreateBackupOptions,
+  { major: serverMajor }: ServerFacts,
+  target: DumpTarget,
+): Promise<{ object: ManifestObject; rolePasswords: boolean }> {
+  const object = await storeGlobals({ connection, env, serverMajor, noRolePasswords }, target)
+  return { object, rolePasswords: !noRolePasswords }
 }
 
-async function storeDump(dump: RunningDump, options: StoreDumpOptions): Promise<PutResult> {
-  const { store, folder, level, sizeHintBytes, signal, onProgress } = options
-  const key = `${folder}${DUMP_NAME}`
-  let storedBytes = 0
-  const report = (): void => {
-    const { bytes, ...rest } = dump.progress
-    onProgress?.({ phase: 'dump', rawBytes: bytes, storedBytes, ...rest })
-  }
-  const timer = setInterval(report, PROGRESS_INTERVAL_MS)
-  try {
-    return await store.put(key, compressionStream(dump.bytes, level), {
-      sizeHintBytes,
-      contentType: 'application/zstd',
-      signal,
-      onProgress: (bytes) => {
-        storedBytes = bytes
-      },
-    })
-  } catch (error) {
-    await dump.stop()
-    throw toBackupError(error, { doing: `storing ${key}`, key, signal })
-  } finally {
-    clearInterval(timer)
-    report()
+function totals({ objects }: Manifest): { rawBytes: number; storedBytes: number } {
+  return {
+    rawBytes: objects.reduce((sum, object) => sum + object.rawBytes, 0),
+    storedBytes: objects.reduce((sum, object) => sum + object.storedBytes, 0),
   }
 }
-
-const PROGRESS_INTERVAL_MS = 100
 
 /**
  * The text of a row can be longer than the row on disk (numbers, decompressed TOAST values), so twice
@@ -179,10 +174,7 @@ function collision(key: string): BackupError {
   return new BackupError('BACKUP_STORE_FAILED', message, { details: { key } })
 }
 
-function checkLevel(level: number): number {
-  if (Number.isInteger(level) && level >= 1 && level <= 19) return level
-  throw new BackupError(
-    'BACKUP_BAD_OPTIONS',
-    `compressionLevel is ${level}; it must be a whole number from 1 to 19`,
-  )
+function resolveEncoding({ compression, encryption }: CreateBackupOptions): ObjectEncoding {
+  if (encryption !== undefined) checkEncryption(encryption)
+  return { compression: resolveCompression(compression), encryption }
 }
