@@ -2,15 +2,20 @@ import type { ObjectStore, PutResult } from '@ops/object-store'
 import { BackupError } from './backup-error.ts'
 import { backupFolder, MANIFEST_NAME, newBackupId, type BackupRef } from './backup-set.ts'
 import { buildManifest } from './build-manifest.ts'
+import { cleanUpAfterDeadRuns } from './clean-up.ts'
 import { compressionStream, DUMP_NAME, DEFAULT_COMPRESSION_LEVEL } from './compression.ts'
 import { describeConnection, type PgConnection } from './connection.ts'
 import { dumpDatabase, type RunningDump } from './dump-database.ts'
+import { acquireLease, noLease, type Lease, type LeaseHolder, type LeaseOptions } from './lease.ts'
 import type { Logger } from './logger.ts'
 import type { Manifest } from './manifest.ts'
 import { findPostgresProgram } from './postgres-program.ts'
 import { publishManifest } from './publish-manifest.ts'
+import { createRateLimit, type RateLimit } from './rate-limit.ts'
+import { withRetries, type RetryOptions, type RetryProgress } from './retry.ts'
 import { readServerFacts, type ServerFacts } from './server-facts.ts'
 import { toBackupError } from './store-failure.ts'
+import { refuseTransactionPooling } from './transaction-pooling.ts'
 import { withdrawBackup } from './withdraw-backup.ts'
 
 /** What happens during a backup; bytes and rows count from the start. */
@@ -27,6 +32,9 @@ export type BackupProgress =
       readonly table?: { readonly schema: string; readonly name: string }
     }
   | { readonly phase: 'publish'; readonly rawBytes: number; readonly storedBytes: number }
+  /** Another run for the same database is waited for; again and again. */
+  | { readonly phase: 'wait'; readonly holder: LeaseHolder }
+  | RetryProgress
 
 export interface CreateBackupOptions {
   readonly store: ObjectStore
@@ -38,6 +46,21 @@ export interface CreateBackupOptions {
   readonly compressionLevel?: number
   /** Count and digest every row on the way; without it a drill can prove nothing about rows. @default true */
   readonly digest?: boolean
+  /**
+   * Runs for one database take turns by a lease in the store; `false` lets them run side by side. A
+   * store that cannot hold a lease goes without, unless options are given here: then it is refused.
+   */
+  readonly lease?: LeaseOptions | false
+  /** What to do when the whole backup fails for a reason that may pass. @default one attempt */
+  readonly retry?: RetryOptions
+  /** No more bytes than that are read from the server, before compression. @default unlimited */
+  readonly rateLimitBytesPerSecond?: number
+  /** How long the dump may wait for the lock on a table before it fails with `BACKUP_LOCK_TIMEOUT`. @default `stallTimeoutMs` */
+  readonly lockTimeoutMs?: number
+  /** How long the server may send nothing before the dump fails with `BACKUP_DUMP_STALLED`. @default 900000 */
+  readonly stallTimeoutMs?: number
+  /** What a dead run left is removed when it is older than that. @default 24 */
+  readonly graceHours?: number
   readonly onProgress?: (progress: BackupProgress) => void
   /** @default silent */
   readonly logger?: Logger
@@ -53,6 +76,10 @@ export interface BackupResult extends BackupRef {
   readonly manifestKey: string
   readonly manifest: Manifest
   readonly durationMs: number
+  /** Whether other runs for the database were kept out; false where the store cannot tell two writers apart. */
+  readonly leased: boolean
+  /** What dead runs had left in the store and in staging, and is gone now. */
+  readonly removedLeftovers: readonly string[]
 }
 
 /**
@@ -63,22 +90,52 @@ export interface BackupResult extends BackupRef {
  *
  * Rejects with {@link BackupError} or, when aborted, with `signal.reason`.
  */
-export async function createBackup(options: CreateBackupOptions): Promise<BackupResult> {
-  const { store, connection = {}, env = process.env, signal, now = () => new Date() } = options
+export function createBackup(options: CreateBackupOptions): Promise<BackupResult> {
+  return createPacedBackup(options, rateLimitOf(options))
+}
+
+/** {@link createBackup}, by a rate limit that others may share. */
+export async function createPacedBackup(
+  options: CreateBackupOptions,
+  rateLimit: RateLimit | undefined,
+): Promise<BackupResult> {
+  const { signal, retry } = options
   signal?.throwIfAborted()
-  const level = checkLevel(options.compressionLevel ?? DEFAULT_COMPRESSION_LEVEL)
+  checkOptions(options)
+  const onRetry = (progress: RetryProgress): void => {
+    options.logger?.warn({ ...progress }, `attempt ${progress.attempt} failed: ${progress.message}`)
+    options.onProgress?.(progress)
+  }
+  return withRetries({ ...retry, signal, onRetry }, () => attemptBackup(options, rateLimit))
+}
+
+export function rateLimitOf({ rateLimitBytesPerSecond }: CreateBackupOptions): RateLimit | undefined {
+  return rateLimitBytesPerSecond === undefined ? undefined : createRateLimit(rateLimitBytesPerSecond)
+}
+
+async function attemptBackup(
+  options: CreateBackupOptions,
+  rateLimit: RateLimit | undefined,
+): Promise<BackupResult> {
+  const { store, connection = {}, env = process.env, now = () => new Date() } = options
+  const { lockTimeoutMs, stallTimeoutMs } = options
+  const level = options.compressionLevel ?? DEFAULT_COMPRESSION_LEVEL
   const startedAt = now()
 
   options.onProgress?.({ phase: 'connect' })
-  const server = await readServerFacts({ connection, env, signal })
-  const program = await findPostgresProgram('pg_dump', { env, signal, serverMajor: server.major })
+  const asked = { connection, env, timeoutMs: stallTimeoutMs, signal: options.signal }
+  const server = await readServerFacts(asked)
+  await refuseTransactionPooling(asked)
+  const program = await findPostgresProgram('pg_dump', { ...asked, serverMajor: server.major })
   const backup: BackupRef = {
     cluster: options.cluster ?? 'main',
     database: server.database,
     id: newBackupId(startedAt),
   }
   const folder = backupFolder(backup)
-  await tryStore(store, signal)
+  await using lease = await takeLease(options, backup, now)
+  const { signal } = lease
+  const removedLeftovers = lease.isHeld ? await cleanUp(options, backup, now, signal) : []
   options.logger?.info(
     { ...backup, pgDump: program.version },
     `backing up ${describeConnection(connection, env)}`,
@@ -87,8 +144,16 @@ export async function createBackup(options: CreateBackupOptions): Promise<Backup
   /** What is in the store by now, or may be, the latest first. A put that fails removes its own. */
   const begun: string[] = []
   try {
-    const dump = dumpDatabase({ connection, env, program, digest: options.digest, signal })
-    const stored = await storeDump(dump, { ...options, folder, level, sizeHintBytes: sizeHint(server) })
+    const { digest } = options
+    const pace = { rateLimit, lockTimeoutMs, stallTimeoutMs }
+    const dump = dumpDatabase({ connection, env, program, server, digest, signal, ...pace })
+    const stored = await storeDump(dump, {
+      ...options,
+      signal,
+      folder,
+      level,
+      sizeHintBytes: sizeHint(server),
+    })
     begun.unshift(`${folder}${DUMP_NAME}`)
     const contents = dump.contents()
     const manifest = buildManifest({
@@ -98,13 +163,14 @@ export async function createBackup(options: CreateBackupOptions): Promise<Backup
       level,
       startedAt,
       finishedAt: now(),
-      digest: options.digest ?? true,
+      digest: digest ?? true,
       contents,
       stored,
       warnings: dump.warnings,
     })
     options.onProgress?.({ phase: 'publish', rawBytes: contents.bytes, storedBytes: stored.size })
     const manifestKey = `${folder}${MANIFEST_NAME}`
+    await lease.confirm()
     begun.unshift(manifestKey)
     if (!(await publishManifest(store, manifestKey, manifest, signal))) {
       // What lies there is another's, and so may be what we took for our own: leave it alone.
@@ -113,22 +179,47 @@ export async function createBackup(options: CreateBackupOptions): Promise<Backup
     }
     const durationMs = now().getTime() - startedAt.getTime()
     options.logger?.info({ ...backup, durationMs, storedBytes: stored.size }, 'the backup is published')
-    return { ...backup, store: store.url, manifestKey, manifest, durationMs }
+    const { isHeld: leased } = lease
+    return { ...backup, store: store.url, manifestKey, manifest, durationMs, leased, removedLeftovers }
   } catch (error) {
     throw await withdrawBackup(store, begun, error, options.logger)
   }
 }
 
 /**
- * Finds out what the store can do, by writing a small object and removing it. Needed for the manifest
- * in the end, and done first: a store that cannot be written to is found before the database has any work.
+ * Takes the database's turn. First the store is tried: what it can do is found out by writing a small
+ * object and removing it, so that one that cannot be written to is found before the database has any work.
  */
-async function tryStore(store: ObjectStore, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await store.capabilities({ signal })
-  } catch (error) {
-    throw toBackupError(error, { doing: 'it was tried', key: store.url, signal })
+async function takeLease(options: CreateBackupOptions, backup: BackupRef, now: () => Date): Promise<Lease> {
+  const { store, signal, logger, lease, onProgress } = options
+  const doing = 'it was tried'
+  const { putIfAbsent } = await store.capabilities({ signal }).catch((error: unknown) => {
+    throw toBackupError(error, { doing, key: store.url, signal })
+  })
+  if (lease === false) return noLease(signal)
+  if (putIfAbsent) {
+    const onWait = (holder: LeaseHolder): void => onProgress?.({ phase: 'wait', holder })
+    return acquireLease({ ...lease, store, backup, now, signal, logger, onWait })
   }
+  if (lease !== undefined) {
+    throw new BackupError(
+      'BACKUP_BAD_OPTIONS',
+      `${store.url} cannot hold a lease: it does not know conditional puts, so two runs cannot be told apart; use another store, or ask for none`,
+    )
+  }
+  logger?.info({ ...backup }, 'the store cannot hold a lease: nothing keeps two runs apart')
+  return noLease(signal)
+}
+
+const DEFAULT_GRACE_HOURS = 24
+
+async function cleanUp(
+  { store, logger, graceHours = DEFAULT_GRACE_HOURS }: CreateBackupOptions,
+  backup: BackupRef,
+  now: () => Date,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  return cleanUpAfterDeadRuns({ store, backup, graceMs: graceHours * 3_600_000, now: now(), signal, logger })
 }
 
 interface StoreDumpOptions extends CreateBackupOptions {
@@ -179,10 +270,34 @@ function collision(key: string): BackupError {
   return new BackupError('BACKUP_STORE_FAILED', message, { details: { key } })
 }
 
-function checkLevel(level: number): number {
-  if (Number.isInteger(level) && level >= 1 && level <= 19) return level
-  throw new BackupError(
-    'BACKUP_BAD_OPTIONS',
-    `compressionLevel is ${level}; it must be a whole number from 1 to 19`,
+function checkOptions(options: CreateBackupOptions): void {
+  const { compressionLevel, rateLimitBytesPerSecond, lockTimeoutMs, stallTimeoutMs, graceHours } = options
+  if (
+    compressionLevel !== undefined &&
+    !(Number.isInteger(compressionLevel) && compressionLevel >= 1 && compressionLevel <= 19)
   )
+    throw badOption('compressionLevel', compressionLevel, 'a whole number from 1 to 19')
+  const attempts = options.retry?.attempts
+  if (attempts !== undefined && !(Number.isInteger(attempts) && attempts >= 1))
+    throw badOption('retry.attempts', attempts, 'a whole number of at least 1')
+  const { ttlMs, waitMs } = options.lease === false ? {} : (options.lease ?? {})
+  for (const [name, value] of Object.entries({
+    rateLimitBytesPerSecond,
+    lockTimeoutMs,
+    stallTimeoutMs,
+    'lease.ttlMs': ttlMs,
+  }))
+    if (value !== undefined && !(value > 0)) throw badOption(name, value, 'more than 0')
+  const { delayMs, maxDelayMs } = options.retry ?? {}
+  for (const [name, value] of Object.entries({
+    graceHours,
+    'lease.waitMs': waitMs,
+    'retry.delayMs': delayMs,
+    'retry.maxDelayMs': maxDelayMs,
+  }))
+    if (value !== undefined && !(value >= 0)) throw badOption(name, value, '0 or more')
+}
+
+function badOption(name: string, value: number, expected: string): BackupError {
+  return new BackupError('BACKUP_BAD_OPTIONS', `${name} is ${value}; it must be ${expected}`)
 }

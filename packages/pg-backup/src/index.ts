@@ -27,6 +27,7 @@ export {
   type ListBackupsOptions,
   type ListedBackup,
 } from './list-backups.ts'
+export type { LeaseHolder, LeaseOptions } from './lease.ts'
 export type { Logger } from './logger.ts'
 export {
   MANIFEST_FORMAT,
@@ -45,5 +46,6 @@ export {
   type RestoreProgress,
   type RestoreResult,
 } from './restore-backup.ts'
+export type { RetryOptions, RetryProgress } from './retry.ts'
 export { quoteIdentifier, quoteLiteral, runPsql, type PsqlOptions } from './run-psql.ts'
 export { readServerFacts, type ServerFacts } from './server-facts.ts'

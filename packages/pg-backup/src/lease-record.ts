@@ -5,9 +5,21 @@ import { z } from 'zod'
 import { leaseFolder, type BackupRef } from './backup-set.ts'
 
 /** What a run says of itself while it has a database's turn. Times are ISO 8601 by the clock of its host. */
-const schema = z.looseObject({
-  format: z.literal('ops.lease/1'),
+export interface LeaseRecord {
+  readonly format: 'ops.lease/1'
   /** Of this run alone. */
+  readonly token: string
+  readonly host: string
+  readonly pid: number
+  readonly backupId: string
+  readonly acquiredAt: string
+  readonly expiresAt: string
+  readonly ttlMs: number
+  readonly isReleased: boolean
+}
+
+const schema: z.ZodType<LeaseRecord> = z.object({
+  format: z.literal('ops.lease/1'),
   token: z.string(),
   host: z.string(),
   pid: z.number().int(),
@@ -17,8 +29,6 @@ const schema = z.looseObject({
   ttlMs: z.number().positive(),
   isReleased: z.boolean(),
 })
-
-export type LeaseRecord = z.infer<typeof schema>
 
 /**
  * One object of a lease: `<turn>.<step>.json`. Step 0 claims the turn, the others renew it, and

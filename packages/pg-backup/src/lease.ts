@@ -21,6 +21,8 @@ export interface LeaseOptions {
   readonly ttlMs?: number
   /** How long to wait for the run that holds it. @default 0: fail at once */
   readonly waitMs?: number
+  /** How far the clocks of two hosts may be apart: a lease expires so much later. @default 30000 */
+  readonly clockSkewMs?: number
 }
 
 /** Who holds a lease, for people and programs. */
@@ -53,8 +55,8 @@ export interface AcquireLeaseOptions extends LeaseOptions {
 }
 
 const DEFAULT_TTL_MS = 180_000
-/** How far the clocks of two hosts may be apart. */
-const CLOCK_SKEW_MS = 30_000
+const DEFAULT_CLOCK_SKEW_MS = 30_000
+const MOST_RACES = 50
 /** A store that no longer answers must not keep a run from ending. */
 const RELEASE_TIMEOUT_MS = 15_000
 
@@ -73,8 +75,8 @@ interface LastStep extends LeaseObject {
  * Why never two run: one goes on only if it saw no higher number *after* it put its renewal, the next
  * begins only if it saw no renewal *after* it put its claim. Of the two, one sees the other.
  *
- * Expiry compares the clocks of two hosts, and allows for 30 s between them. When they are further
- * apart, a run that lives may be taken for dead; it stops at its next renewal, which is due after a
+ * Expiry compares the clocks of two hosts, and allows for `clockSkewMs` between them. When they are
+ * further apart, a run that lives may be taken for dead; it stops at its next renewal, which is due after a
  * third of the lease's time. A dead run whose clock was ahead keeps others out by as much, unless
  * they wait: who waits notices by its own clock that nothing is renewed.
  *
@@ -118,7 +120,7 @@ async function claimTurn(
 ): Promise<{ turn: number; before: number }> {
   const { store, backup, now, signal } = options
   const waiting = patience(options)
-  for (;;) {
+  for (let races = 0; races < MOST_RACES;) {
     const last = await lastStep(options)
     if (last !== undefined && !isOver(last)) {
       await waiting(last)
@@ -127,6 +129,7 @@ async function claimTurn(
     const before = last?.turn ?? 0
     const turn = before + 1
     const key = leaseKey(backup, turn, CLAIM)
+    races += 1
     if (!(await putLeaseStep(store, key, extended(record, now()), signal))) continue
     try {
       // The number may have been used up, and its objects removed, since we looked.
@@ -139,14 +142,12 @@ async function claimTurn(
       throw error
     }
   }
+  const message = `${store.url} says that others took the lease of "${backup.database}" ${MOST_RACES} times, and does not show it; is it consistent?`
+  throw new BackupError('BACKUP_STORE_FAILED', message, { details: { database: backup.database } })
 }
 
 /** A run that was late, not dead, sees our number when it renews, and stops: that much it is given. */
-async function untilOver(
-  options: AcquireLeaseOptions,
-  before: number,
-  isOver: IsOver,
-): Promise<void> {
+async function untilOver(options: AcquireLeaseOptions, before: number, isOver: IsOver): Promise<void> {
   for (;;) {
     const step = await lastStep(options, before)
     if (step === undefined || isOver(step)) return
@@ -175,32 +176,32 @@ async function lastStep(
  * Whether a turn is over. What was not renewed in its whole time, as measured here while watching,
  * is over too, whatever the clock of its host said.
  */
-function observer({ now }: AcquireLeaseOptions): IsOver {
+function observer({ now, clockSkewMs = DEFAULT_CLOCK_SKEW_MS }: AcquireLeaseOptions): IsOver {
   let watched = ''
   let since = performance.now()
   return ({ key, record, lastModified }) => {
     if (record?.isReleased === true) return true
     const ttlMs = record?.ttlMs ?? DEFAULT_TTL_MS
     const expiresAt = record === undefined ? lastModified.getTime() + ttlMs : Date.parse(record.expiresAt)
-    if (now().getTime() > expiresAt + CLOCK_SKEW_MS) return true
+    if (now().getTime() > expiresAt + clockSkewMs) return true
     if (key !== watched) {
       watched = key
       since = performance.now()
     }
-    return performance.now() - since > ttlMs + CLOCK_SKEW_MS
+    return performance.now() - since > ttlMs + clockSkewMs
   }
 }
 
 /** Waits a little for the holder of a turn; rejects with `BACKUP_LEASE_HELD` when it was waited for long enough. */
 function patience(options: AcquireLeaseOptions): (step: LastStep) => Promise<void> {
-  const { backup, store, waitMs = 0, onWait } = options
+  const { backup, store, waitMs = 0, clockSkewMs = DEFAULT_CLOCK_SKEW_MS, onWait } = options
   const end = performance.now() + waitMs
   return async ({ record, lastModified }) => {
     const since = record?.acquiredAt ?? lastModified.toISOString()
     const holder = { host: record?.host, pid: record?.pid, backupId: record?.backupId, since }
     if (performance.now() >= end) {
       const who = record === undefined ? 'somebody' : `process ${record.pid} on ${record.host}`
-      const expires = record === undefined ? '' : ` at ${after(record.expiresAt, CLOCK_SKEW_MS)}`
+      const expires = record === undefined ? '' : ` at ${after(record.expiresAt, clockSkewMs)}`
       throw new BackupError(
         'BACKUP_LEASE_HELD',
         `another backup of "${backup.database}" is under way: ${who} has held its lease in ${store.url} since ${since}; ` +
@@ -303,7 +304,10 @@ async function release(
 }
 
 /** The objects of the last turn have to stay, so that its number is not used again; earlier ones need not. */
-async function forgetTurnsBefore({ store, backup, signal }: AcquireLeaseOptions, turn: number): Promise<void> {
+async function forgetTurnsBefore(
+  { store, backup, signal }: AcquireLeaseOptions,
+  turn: number,
+): Promise<void> {
   const earlier = (await listLease(store, backup, signal)).filter((each) => each.turn < turn)
   // A role that may not delete leaves them.
   await store.delete(

@@ -9,9 +9,12 @@ const PREFIX = 'ops-staging'
 
 /** Makes a folder for the files of one backup on their way to the store; only its owner may read it. */
 export async function makeStagingFolder(root: string, backup: BackupRef): Promise<string> {
-  const name = [ownPrefix(backup) + backup.id, encodeHost(), process.pid, randomBytes(4).toString('hex')].join(
-    '~',
-  )
+  const name = [
+    ownPrefix(backup) + backup.id,
+    encodeHost(),
+    process.pid,
+    randomBytes(4).toString('hex'),
+  ].join('~')
   const folder = join(root, name)
   await mkdir(folder, { mode: 0o700 })
   return folder
