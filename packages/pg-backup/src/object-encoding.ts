@@ -7,6 +7,7 @@ import {
   type Compression,
 } from './compression.ts'
 import { encrypt, type BackupEncryption, type Unlocker } from './encryption.ts'
+import type { Manifest } from './manifest.ts'
 import { streamOf } from './stream-of.ts'
 
 /** How the objects of a backup are written: compressed, then encrypted. */
@@ -18,6 +19,14 @@ export interface ObjectEncoding {
 /** What the encoding adds to an object's name: `.zst.age`. */
 export function encodingSuffix({ compression, encryption }: ObjectEncoding): string {
   return `${compressionSuffix(compression)}${encryption === undefined ? '' : '.age'}`
+}
+
+/** The same of a backup that was taken. */
+export function encodingSuffixOf({
+  compression,
+  encryption,
+}: Pick<Manifest, 'compression' | 'encryption'>): string {
+  return `${compressionSuffix(compression)}${encryption === null ? '' : '.age'}`
 }
 
 export function encodingContentType({ compression, encryption }: ObjectEncoding): string {

@@ -71,6 +71,10 @@ function warningsOnly(context: CliContext): Logger {
 
 function describeProgress(progress: BackupProgress, elapsedMs: number): string {
   if (progress.phase === 'connect') return 'connecting'
+  if (progress.phase === 'wait')
+    return `waiting for the backup by process ${progress.holder.pid} on ${progress.holder.host}`
+  if (progress.phase === 'retry')
+    return `attempt ${progress.attempt} of ${progress.attempts} failed, the next follows`
   if (progress.phase === 'publish') return `publishing ${formatBytes(progress.storedBytes)}`
   const { rawBytes, storedBytes, rows, tablesDone, tablesTotal, table } = progress
   return [

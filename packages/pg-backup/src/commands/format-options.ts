@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { UsageError, type CliContext } from '@ops/internal-cli'
+import { parseInteger, UsageError, type CliContext } from '@ops/internal-cli'
 import { Option, type Command } from 'commander'
 import type { BackupCompression } from '../compression.ts'
 import type { CreateBackupOptions } from '../create-backup.ts'
@@ -14,12 +14,22 @@ export interface FormatFlags {
   passphraseFile?: string
   globals?: boolean
   rolePasswords: boolean
+  jobs?: number
+  staging?: string
+  stagingMax?: number
+  stagingFull?: 'wait' | 'fail'
 }
 
 /** The flags that open an encrypted backup. */
 export interface KeyFlags {
   identity?: string[]
   passphraseFile?: string
+}
+
+/** The flags of a restore that unpacks a backup first. */
+export interface RestoreStagingFlags {
+  jobs?: number
+  staging?: string
 }
 
 export function withFormatFlags(command: Command): Command {
@@ -30,6 +40,29 @@ export function withFormatFlags(command: Command): Command {
     .option('--recipients-file <file>', 'encrypt to the recipients in this file, one a line')
     .option('--globals', "back up the cluster's roles and tablespaces too")
     .option('--no-role-passwords', 'with --globals: without passwords, which only superusers may read')
+    .option(
+      '--jobs <n>',
+      'dump so many tables at a time, through a staging folder (default: 1, without one)',
+      parseInteger(1, 1000),
+    )
+    .option('--staging <folder>', 'where the staging folder is made (default: the temporary folder)')
+    .option(
+      '--staging-max <bytes>',
+      'the most bytes in staging (default: 16 GiB)',
+      parseInteger(1, Number.MAX_SAFE_INTEGER),
+    )
+    .addOption(
+      new Option(
+        '--staging-full <what>',
+        'when staging has that many bytes: let pg_dump wait, or fail',
+      ).choices(['wait', 'fail']),
+    )
+}
+
+export function withRestoreStagingFlags(command: Command): Command {
+  return command
+    .option('--jobs <n>', 'restore so many tables and indexes at a time (default: 1)', parseInteger(1, 1000))
+    .option('--staging <folder>', 'where a backup with jobs is unpacked (default: the temporary folder)')
 }
 
 export function withKeyFlags(command: Command): Command {
@@ -52,12 +85,16 @@ function withPassphraseFile(command: Command): Command {
 export async function formatFromFlags(
   flags: FormatFlags,
   context: CliContext,
-): Promise<Pick<CreateBackupOptions, 'compression' | 'encryption' | 'globals' | 'noRolePasswords'>> {
+): Promise<Partial<CreateBackupOptions>> {
   return {
     compression: { ...parseCompression(flags.compress), ...(flags.adapt === true ? { adapt: true } : {}) },
     encryption: await encryptionFromFlags(flags, context),
     globals: flags.globals === true,
     noRolePasswords: !flags.rolePasswords,
+    jobs: flags.jobs,
+    stagingFolder: flags.staging,
+    stagingMaxBytes: flags.stagingMax,
+    whenStagingIsFull: flags.stagingFull,
   }
 }
 
