@@ -149,6 +149,10 @@ function judgeUnpublished(unpublished: readonly number[], context: JudgeContext,
   const { items, nowMs, graceHours } = context
   for (const position of unpublished) {
     const item = items[position]!
+    if (item.isHalfDeleted === true) {
+      verdicts[position] = { keep: false, reasons: ['its deletion was begun, and cut short'] }
+      continue
+    }
     const isOld = Date.parse(item.lastModified ?? item.time) < nowMs - graceHours * 3_600_000
     verdicts[position] = isOld
       ? { keep: false, reasons: [`no manifest, and older than ${graceHours} h`] }
