@@ -7,6 +7,8 @@ const FOLDER = 'main/logical/app/20261121T020000Z-4fk2q9'
 const STORED_AT = '2026-11-21T02:10:00.000Z'
 const objects = [{ name: 'dump.pgc.zst', storedBytes: 10 }]
 
+const drill = (verdict: string): object => ({ format: 'ops.verification/1', verdict })
+
 const textOf = (value: unknown): string | undefined =>
   value === undefined || typeof value === 'string' ? value : JSON.stringify(value)
 
@@ -79,18 +81,32 @@ describe('a set', () => {
       'a drill brought back something else',
       whole,
       { objects },
-      { verdict: 'disproven' },
+      drill('disproven'),
       'its restore drill brought back something else',
     ],
-    ['a drill failed', whole, { objects }, { verdict: 'failed' }, 'its restore drill failed'],
+    ['a drill failed', whole, { objects }, drill('failed'), 'its restore drill failed'],
     [
       'a drill has no known verdict',
       whole,
       { objects },
-      'x',
+      drill('perhaps'),
       'its verification.json has no verdict that is known',
     ],
-    ['a drill proved it', whole, { objects }, { verdict: 'proven' }, undefined],
+    ['a drill proved it', whole, { objects }, { ...drill('proven'), tables: [] }, undefined],
+    [
+      'a drill is on record in another format',
+      whole,
+      { objects },
+      { format: 'ops.verification/2', verdict: 'proven' },
+      'its verification.json is not in the format ops.verification/1',
+    ],
+    [
+      'the record of a drill is not JSON',
+      whole,
+      { objects },
+      '{',
+      'its verification.json is not in the format ops.verification/1',
+    ],
   ])('when %s', (_, files, manifest, verification, problem) => {
     expect(judge(files, manifest, verification).problem).toBe(problem)
   })

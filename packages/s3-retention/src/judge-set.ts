@@ -42,6 +42,8 @@ export function judgeSet(set: SetFolder, texts: SetTexts): RetentionItem {
   }
 }
 
+const VERIFICATION_FORMAT = 'ops.verification/1'
+
 type Json = Readonly<Record<string, unknown>>
 
 function problemOf(set: SetFolder, manifest: Json | undefined, texts: SetTexts): string | undefined {
@@ -72,9 +74,11 @@ function objectProblem(
     : `${JSON.stringify(place)} has ${size} bytes instead of ${storedBytes}`
 }
 
-/** A drill that could not prove the set says nothing good of it, so only `proven` leaves it good. */
+/** What `@ops/restore-verify` found out. A drill that could not prove the set says nothing good of it, so only `proven` leaves it good. */
 function drillProblem(text: string): string | undefined {
-  const verdict = parseObject(text)?.['verdict']
+  const { format, verdict } = parseObject(text) ?? {}
+  if (format !== VERIFICATION_FORMAT)
+    return `its ${VERIFICATION_NAME} is not in the format ${VERIFICATION_FORMAT}`
   if (verdict === 'proven') return undefined
   if (verdict === 'disproven') return 'its restore drill brought back something else'
   if (verdict === 'failed') return 'its restore drill failed'

@@ -195,6 +195,60 @@ describe('s3-retention', () => {
     expect(await folder.keys()).toHaveLength(3)
   })
 
+  it('refuses a policy that would keep nothing, whatever it is told to do', async () => {
+    await using folder = await createBackupFolder()
+    await writeRecent(folder, [40, 41, 42])
+    for (const command of [['plan'], ['apply', '--apply', '--max-delete', '100%'], ['explain', 'x']]) {
+      const args = ['--store', `file://${folder.path}`, '--policy', 'keep 30d']
+      const { code, stdout, stderr } = await run([...command, ...args])
+      expect([code, stdout]).toEqual([1, ''])
+      expect(stderr).toMatch(
+        /the policy "keep 30d" would keep nothing at all; nothing was deleted\. .*\[RETENTION_POLICY_KEEPS_NOTHING\]\n$/,
+      )
+    }
+    expect(await folder.keys()).toHaveLength(9)
+  })
+
+  it('looks for no gaps in a group that is retired', async () => {
+    await using folder = await createBackupFolder()
+    await writeRecent(folder, [0, 1, 2])
+    await folder.writeSet(new Date(Date.now() - 60 * DAY_MS), { database: 'renamed' })
+    const args = ['--store', `file://${folder.path}`, '--policy', 'daily=3']
+    expect((await run(['plan', ...args])).code).toBe(3)
+    for (const command of ['plan', 'gaps']) {
+      const { code, stdout } = await run([command, ...args, '--retired-after-days', '30'])
+      expect(stdout).toContain(
+        'retired: main/logical/renamed is not looked at for gaps; its last good item is of ',
+      )
+      expect(code).toBe(0)
+    }
+  })
+
+  it('locks nothing in a folder', async () => {
+    await using folder = await createBackupFolder()
+    await writeRecent(folder, [0])
+    const { code, stderr } = await run([
+      'lock',
+      '--apply',
+      '--for',
+      '30d',
+      '--store',
+      `file://${folder.path}`,
+    ])
+    expect(code).toBe(2)
+    expect(stderr).toContain('cannot lock anything: Object Lock is a thing of S3 buckets')
+  })
+
+  it('lists its commands, and refuses one that it does not have', async () => {
+    const help = await run(['--help'])
+    expect(help.code).toBe(0)
+    for (const command of ['plan', 'apply', 'gaps', 'explain', 'sweep', 'lock'])
+      expect(help.stdout).toMatch(new RegExp(`^  ${command} `, 'm'))
+    const { code, stdout, stderr } = await run(['plann'])
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toContain("s3-retention: unknown command 'plann'")
+  })
+
   it('does not obey control characters in keys', async () => {
     await using folder = await createBackupFolder()
     await folder.write('logs/\u001B[2Jx', 'x')
