@@ -56,7 +56,7 @@ export function createJudgeContext(
   return {
     policy,
     items,
-    timesMs: Float64Array.from(items, timeOf),
+    timesMs: timesOf(items),
     dependencies: findDependencies(items),
     rules: compileRules(policy, clock, now.getTime()),
     minKeep: policy.minKeep ?? 0,
@@ -91,6 +91,13 @@ export function judgeGroup(
     keepByFacts(position, context, verdicts)
   }
   return outcome
+}
+
+/** `Float64Array.from` takes twice as long, and this is for millions. */
+function timesOf(items: readonly RetentionItem[]): Float64Array {
+  const timesMs = new Float64Array(items.length)
+  for (let position = 0; position < items.length; position += 1) timesMs[position] = timeOf(items[position]!)
+  return timesMs
 }
 
 /** Keeps what any kept item requires, directly or through others, also in other groups. */

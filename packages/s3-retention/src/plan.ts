@@ -152,8 +152,9 @@ function sortIntoGroups({ items, timesMs }: JudgeContext): ReadonlyMap<string, n
     if (positions === undefined) groups.set(item.group, [position])
     else positions.push(position)
   }
+  const ids = new Set<string>()
   for (const positions of groups.values()) {
-    const ids = new Set<string>()
+    ids.clear()
     for (const position of positions) {
       const { id } = items[position]!
       if (ids.size === ids.add(id).size) throw duplicateId(id)
@@ -189,10 +190,8 @@ function summarize(
     unpublished: nothing(),
   }
   for (const { item, keep, state } of decisions) {
-    for (const amount of [keep ? amounts.kept : amounts.removed, amounts[state]]) {
-      amount.items += 1
-      amount.bytes += item.bytes
-    }
+    addTo(keep ? amounts.kept : amounts.removed, item.bytes)
+    addTo(amounts[state], item.bytes)
   }
   const isPast = ({ item }: RetentionDecision): boolean => Date.parse(item.time) <= nowMs
   const [newest, oldest] = [decisions.find(isPast), decisions.findLast(isPast)]
@@ -207,6 +206,11 @@ function summarize(
 
 function nothing(): { items: number; bytes: number } {
   return { items: 0, bytes: 0 }
+}
+
+function addTo(amount: { items: number; bytes: number }, bytes: number): void {
+  amount.items += 1
+  amount.bytes += bytes
 }
 
 function total(amounts: readonly Amount[]): Amount {
