@@ -189,6 +189,7 @@ describe('sorting objects into sets', () => {
       'exports/monday/manifest.json',
       'exports/tuesday/a.csv',
       'main/wal/1/000000010000000000000001',
+      'main/logical/app/lease/00000007.json',
       '20261121T020000Z-4fk2q9',
       'manifest.json',
     ]

@@ -375,6 +375,35 @@ describe('what holds for all items and policies', () => {
     })
   })
 
+  it('takes no rule’s reason away from a good item when an older one is added, but that of being the oldest', () => {
+    const ages = fc.integer({ min: 0, max: 24 * 800 })
+    /** An item that is needed by the oldest stays only as long as that does. */
+    const byRule = (reason: string): boolean => !/^(?:oldest|required) ?/.test(reason)
+    fc.assert(
+      fc.property(arbitraryItems, arbitraryPolicy, arbitraryZone, ages, (items, policy, timeZone, age) => {
+        const added = itemAt(new Date(now.getTime() - age * HOUR_MS), { group: 'a', id: 'added' })
+        const rules = { ...policy, minKeep: undefined }
+        const before = planRetention(items, rules, { now, timeZone })
+        const after = planRetention([...items, added], rules, { now, timeZone })
+        for (const { item, keep, state, reasons } of before.decisions) {
+          if (!keep || state !== 'good' || Date.parse(item.time) <= Date.parse(added.time)) continue
+          expect(reasonsOf(after, item.id)).toEqual(expect.arrayContaining(reasons.filter(byRule)))
+        }
+      }),
+      { numRuns: 400 },
+    )
+  })
+
+  it('decides one group in the same way whatever comes at the same times in another', () => {
+    holds((items, policy, timeZone) => {
+      const alone = items.filter(({ requires }) => requires === undefined)
+      const ofOthers = alone.map((item) => Object.assign({}, item, { group: 'c', id: `c${item.id}` }))
+      const before = planRetention(alone, policy, { now, timeZone })
+      const after = planRetention([...alone, ...ofOthers], policy, { now, timeZone })
+      expect(after.decisions.filter(({ item }) => item.group !== 'c')).toEqual(before.decisions)
+    })
+  })
+
   it('lets a new newest item take the place of the last of a count at most, and of the oldest that had filled a free one', () => {
     const rules = ['last', 'hourly', 'daily', 'weekly', 'monthly', 'yearly'] as const
     fc.assert(
