@@ -2,10 +2,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { blackboxMetrics } from './blackbox-metrics.ts'
 import { CertProbeError } from './errors.ts'
+import type { Discovery } from './discovery.ts'
 import { EXPOSITION_CONTENT_TYPE, mergeMetrics, renderMetrics, type Metric } from './exposition.ts'
 import { defaultModules, type Modules } from './modules.ts'
 import type { Monitor } from './monitor.ts'
-import { monitorMetrics } from './monitor-metrics.ts'
+import { discoveryMetrics, monitorMetrics } from './monitor-metrics.ts'
 import { createNetworkPolicy } from './network-policy.ts'
 import { probe } from './probe.ts'
 import { readProbeRequest, type ProbeRequest } from './probe-request.ts'
@@ -36,6 +37,8 @@ export interface ExporterOptions {
   readonly targets?: readonly string[]
   /** Its reports are on `/metrics`. It is not started or stopped here. */
   readonly monitor?: Pick<Monitor, 'reports'>
+  /** Whether its sources can be read is on `/metrics`. It is not started or stopped here. */
+  readonly discovery?: Pick<Discovery, 'sources'>
   /** Kept back of Prometheus' deadline for the way back. @default 0.5 */
   readonly timeoutOffsetSeconds?: number
   /** Probes on request at one time; more are answered with 503. @default 200 */
@@ -92,7 +95,12 @@ export function createExporter(options: ExporterOptions = {}): Exporter {
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<Answer> => {
     const url = new URL(request.url ?? '/', 'http://exporter')
     if (request.method !== 'GET') return { status: 405, body: 'only GET\n' }
-    if (url.pathname === '/metrics') return metricsAnswer(monitorMetrics(options.monitor?.reports() ?? []))
+    if (url.pathname === '/metrics') {
+      return metricsAnswer([
+        ...monitorMetrics(options.monitor?.reports() ?? []),
+        ...discoveryMetrics(options.discovery?.sources() ?? []),
+      ])
+    }
     if (url.pathname === '/-/healthy') return { status: 200, body: 'Healthy\n' }
     if (url.pathname === '/probe') return answerProbe(url.searchParams, request, response)
     return {
