@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { blackboxMetrics } from './blackbox-metrics.ts'
 import { CertProbeError } from './errors.ts'
 import type { Discovery } from './discovery.ts'
-import { EXPOSITION_CONTENT_TYPE, mergeMetrics, renderMetrics, type Metric } from './exposition.ts'
+import { EXPOSITION_CONTENT_TYPE, renderMetrics, type Metric } from './exposition.ts'
 import { defaultModules, type Modules } from './modules.ts'
 import type { Monitor } from './monitor.ts'
 import { discoveryMetrics, monitorMetrics } from './monitor-metrics.ts'
@@ -76,8 +76,7 @@ export function createExporter(options: ExporterOptions = {}): Exporter {
     createNetworkPolicy({ targets, patterns: allow, allowPrivate })
   let policy = policyFor(options.targets ?? [])
   let modules: Modules | undefined = options.modules
-  let running = 0
-  const stopping = new AbortController()
+  const running = new Set<AbortController>()
   const server: Server = createServer(
     { requestTimeout: 10_000 },
     (request, response) => void handle(request, response),
@@ -121,14 +120,15 @@ export function createExporter(options: ExporterOptions = {}): Exporter {
       logger?.warn?.({ target: shown }, 'refused to probe a target that is neither listed nor allowed')
       return { status: 403, body: `${shown} is neither a listed target nor allowed by a pattern\n` }
     }
-    if (running >= maxConcurrent) return { status: 503, body: 'too many probes at once\n' }
-    running += 1
-    const gone = new AbortController()
-    response.once('close', () => gone.abort())
+    if (running.size >= maxConcurrent) return { status: 503, body: 'too many probes at once\n' }
+    const controller = new AbortController()
+    running.add(controller)
+    // The client is gone; or it has its answer, and this comes too late to matter.
+    response.once('close', () => controller.abort())
     try {
-      return metricsAnswer(await probeForMetrics(wanted, AbortSignal.any([gone.signal, stopping.signal])))
+      return metricsAnswer(await probeForMetrics(wanted, controller.signal))
     } finally {
-      running -= 1
+      running.delete(controller)
     }
   }
   const probeForMetrics = async (wanted: ProbeRequest, signal: AbortSignal): Promise<Metric[]> => {
@@ -148,15 +148,15 @@ export function createExporter(options: ExporterOptions = {}): Exporter {
     )
     const [first] = endpoints as [EndpointReport]
     const totalMs = performance.now() - startedAt
-    return mergeMetrics([
+    return [
       ...(first.origin === undefined
         ? blackboxMetrics({ ...first, timings: { ...first.timings, totalMs } }, module.policy)
         : []),
       ...sslExporterMetrics(endpoints, module.prober, module.policy),
-    ])
+    ]
   }
   const stop = async (): Promise<void> => {
-    stopping.abort()
+    for (const controller of running) controller.abort()
     if (!server.listening) return
     const closed = new Promise((resolve) => server.close(resolve))
     server.closeAllConnections()
