@@ -64,8 +64,8 @@ function directPrecedes(text: string, direct: number, pooled: number): boolean {
 /** The text of an expression, followed by the text of the variables in it. */
 function expand(node: Node, source: string, syntax: Syntax, scopes: Scopes): string {
   const own = withoutComments(source.slice(node.start, node.end))
-  const initial = syntax.nodes.flatMap((inner) => {
-    if (inner.type !== 'Identifier' || inner.start < node.start || inner.end > node.end) return []
+  const initial = syntax.within(node).flatMap((inner) => {
+    if (inner.type !== 'Identifier') return []
     const declaration = scopes.resolve(inner)?.declaration
     if (declaration?.type !== 'VariableDeclarator' || declaration.init === null) return []
     return [

@@ -48,7 +48,7 @@ function appendedTexts(node: Node, context: ScriptContext): SqlText[] {
   const declarator = syntax.parent(node)
   if (declarator?.type !== 'VariableDeclarator' || declarator.id.type !== 'Identifier') return []
   const identifier = declarator.id
-  const binding = scopes.bindings.find((each) => each.identifier === identifier)
+  const binding = scopes.declaredBy(identifier)
   if (binding === undefined) return []
   return scopes.references(binding).flatMap((reference) => {
     const assignment = syntax.parent(reference)
@@ -105,8 +105,7 @@ function useOfVariable(node: Node, context: ScriptContext): Usage | undefined {
     if (isFunction(ancestor)) return undefined
     if (ancestor.type === 'VariableDeclarator') {
       const { id } = ancestor
-      const binding =
-        id.type === 'Identifier' ? scopes.bindings.find((each) => each.identifier === id) : undefined
+      const binding = id.type === 'Identifier' ? scopes.declaredBy(id) : undefined
       const uses =
         binding === undefined ? [] : scopes.references(binding).map((reference) => usageOf(reference, syntax))
       return (

@@ -124,7 +124,7 @@ function openingCall(object: Node, context: ScriptContext, hops = 0): Call | und
     }
     if (ancestor.type === 'VariableDeclarator' && ancestor.id.type === 'Identifier') {
       const { id } = ancestor
-      const binding = scopes.bindings.find((each) => each.identifier === id)
+      const binding = scopes.declaredBy(id)
       const references = binding === undefined ? [] : scopes.references(binding)
       for (const reference of references) {
         const call = openingCall(reference, context, hops + 1)

@@ -57,7 +57,7 @@ function isTypedQuery(object: Node, context: ScriptContext): boolean {
 function isPassedToQuery(object: Node, context: ScriptContext): boolean {
   const declarator = context.syntax.parent(object)
   if (declarator?.type !== 'VariableDeclarator') return false
-  const binding = context.scopes.bindings.find((each) => each.identifier === declarator.id)
+  const binding = context.scopes.declaredBy(declarator.id)
   return (
     binding !== undefined &&
     context.scopes.references(binding).some((reference) => {

@@ -93,7 +93,7 @@ function isOnlyForOrm(call: Node, context: ScriptContext): boolean {
     }
     if (ancestor.type !== 'VariableDeclarator' || ancestor.id.type !== 'Identifier') continue
     const { id } = ancestor
-    const binding = scopes.bindings.find((each) => each.identifier === id)
+    const binding = scopes.declaredBy(id)
     const references = binding === undefined ? [] : scopes.references(binding)
     return (
       references.some((reference) => isOrmArgument(reference, context)) &&
