@@ -3,13 +3,12 @@ import {
   formatBytes,
   formatCount,
   formatDuration,
-  parseInteger,
   type CliContext,
 } from '@ops/internal-cli'
 import type { Command } from 'commander'
-import { DEFAULT_COMPRESSION_LEVEL } from '../compression.ts'
 import { createBackup, type BackupProgress, type BackupResult } from '../create-backup.ts'
 import type { Logger } from '../logger.ts'
+import { formatFromFlags, withFormatFlags, type FormatFlags } from './format-options.ts'
 import {
   connectionFromFlags,
   openFlaggedStore,
@@ -19,16 +18,14 @@ import {
   type StoreFlags,
 } from './options.ts'
 
-interface Flags extends StoreFlags, ConnectionFlags {
-  level: number
+interface Flags extends StoreFlags, ConnectionFlags, FormatFlags {
   json?: boolean
   quiet?: boolean
 }
 
 export function addCreate(program: Command, context: CliContext): void {
   const command = program.command('create').description('back up one database; prints its id')
-  withConnectionFlags(withStoreFlags(command), 'database to back up (default: PGDATABASE)')
-    .option('--level <1-19>', 'zstd compression level', parseInteger(1, 19), DEFAULT_COMPRESSION_LEVEL)
+  withFormatFlags(withConnectionFlags(withStoreFlags(command), 'database to back up (default: PGDATABASE)'))
     .option('--quiet', 'no progress and no summary; for cron')
     .option('--json', 'print the result, manifest included, as JSON')
     .action((flags: Flags) => create(flags, context))
@@ -43,7 +40,7 @@ async function create(flags: Flags, context: CliContext): Promise<void> {
       store,
       connection: connectionFromFlags(flags, context),
       cluster: flags.cluster,
-      compressionLevel: flags.level,
+      ...(await formatFromFlags(flags, context)),
       env: context.env,
       logger: warningsOnly(context),
       signal: context.signal,
@@ -74,6 +71,10 @@ function warningsOnly(context: CliContext): Logger {
 
 function describeProgress(progress: BackupProgress, elapsedMs: number): string {
   if (progress.phase === 'connect') return 'connecting'
+  if (progress.phase === 'wait')
+    return `waiting for the backup by process ${progress.holder.pid} on ${progress.holder.host}`
+  if (progress.phase === 'retry')
+    return `attempt ${progress.attempt} of ${progress.attempts} failed, the next follows`
   if (progress.phase === 'publish') return `publishing ${formatBytes(progress.storedBytes)}`
   const { rawBytes, storedBytes, rows, tablesDone, tablesTotal, table } = progress
   return [
@@ -90,10 +91,11 @@ function describeProgress(progress: BackupProgress, elapsedMs: number): string {
 function summary(result: BackupResult): string[] {
   const { manifest } = result
   const rows = manifest.tables.reduce((sum, table) => sum + table.rows, 0)
-  const [dump] = manifest.objects
+  const sum = (bytes: 'rawBytes' | 'storedBytes'): number =>
+    manifest.objects.reduce((total, object) => total + object[bytes], 0)
   return [
     `backed up "${result.database}": ${formatCount(manifest.tables.length)} tables, ${formatCount(rows)} rows, ` +
-      `${formatBytes(dump!.rawBytes)} as ${formatBytes(dump!.storedBytes)}, in ${formatDuration(result.durationMs)}`,
+      `${formatBytes(sum('rawBytes'))} as ${formatBytes(sum('storedBytes'))}, in ${formatDuration(result.durationMs)}`,
     ...manifest.warnings.map((warning) => `  ${warning}`),
     `published ${result.store}/${result.manifestKey}`,
   ]
