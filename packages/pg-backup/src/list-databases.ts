@@ -40,6 +40,7 @@ function query(include: readonly string[], exclude: readonly string[]): string {
   return `
 BEGIN READ ONLY;
 SET LOCAL statement_timeout = 0;
+SET LOCAL lock_timeout = 0;
 WITH included AS ${patterns(include)}, excluded AS ${patterns(exclude)}, candidates AS (
   SELECT datname FROM pg_database
    WHERE datallowconn AND NOT datistemplate AND datconnlimit <> -2
