@@ -14,6 +14,10 @@ export interface SpawnOptions {
   /** The whole environment of the child. @default process.env */
   readonly env?: NodeJS.ProcessEnv
   readonly cwd?: string
+  /** Who the child runs as. @default this process's user */
+  readonly user?: { readonly uid: number; readonly gid: number }
+  /** In a process group of its own, so that Ctrl-C in a terminal does not reach it. @default false */
+  readonly detached?: boolean
   /** Kills the child; `exited` then rejects with `signal.reason`, once the child is gone. */
   readonly signal?: AbortSignal
   /** Called with each whole line of stderr. */
@@ -138,6 +142,8 @@ function launch(
   const child = spawn(command, options.args, {
     env: options.env ?? process.env,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...options.user,
+    detached: options.detached ?? false,
     stdio: ['pipe', stdout, 'pipe'],
     detached: isGroup,
   })

@@ -152,8 +152,8 @@ async function attemptBackup(
 
   options.onProgress?.({ phase: 'connect' })
   const asked = { connection, env, timeoutMs: stallTimeoutMs, signal: options.signal }
-  const server = await readServerFacts(asked)
   await refuseTransactionPooling(asked)
+  const server = await readServerFacts(asked)
   const program = await findPostgresProgram('pg_dump', { ...asked, serverMajor: server.major })
   const backup: BackupRef = {
     cluster: options.cluster ?? 'main',

@@ -2,7 +2,7 @@ import type { PgConnection } from './connection.ts'
 import { runPsql } from './run-psql.ts'
 
 const MOST = 3
-const TIMEOUT_MS = 10_000
+const TIMEOUT_MS = 5000
 
 /** Who keeps others from reading a table, those first who have the lock; then those who wait for it, and let nobody pass. */
 const QUERY = String.raw`

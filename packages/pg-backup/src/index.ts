@@ -14,6 +14,13 @@ export {
   type PgConnection,
 } from './connection.ts'
 export {
+  createAllBackups,
+  type CreateAllBackupsOptions,
+  type CreateAllBackupsResult,
+  type DatabaseOptions,
+  type DatabaseOutcome,
+} from './create-all-backups.ts'
+export {
   createBackup,
   type BackupProgress,
   type BackupResult,

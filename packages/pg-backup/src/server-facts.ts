@@ -32,6 +32,7 @@ export interface ServerFacts {
 const QUERY = String.raw`
 BEGIN READ ONLY;
 SET LOCAL statement_timeout = 0;
+SET LOCAL lock_timeout = 0;
 SET LOCAL idle_in_transaction_session_timeout = 0;
 SELECT current_setting('server_version_num')::int >= 170000 AS has_transaction_timeout \gset
 \if :has_transaction_timeout

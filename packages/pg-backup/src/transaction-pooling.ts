@@ -5,7 +5,11 @@ import { startPsql, type PsqlOptions } from './run-psql.ts'
 
 /** Names the server process behind a session; the time tells the processes of two servers apart. */
 const WHO = `SELECT pg_backend_pid() || ' since ' || pg_postmaster_start_time();\n`
-const ROUNDS = 3
+/**
+ * Which of the two sessions is asked when. A pool that takes the server process that it used last
+ * gives it to both; one that takes its processes in turn gives one session two of them.
+ */
+const ORDER = [0, 0, 1, 1, 0, 1] as const
 /** A second session that does not come by then (a pool of one, a connection limit) proves nothing. */
 const ANSWER_TIMEOUT_MS = 5000
 
@@ -22,15 +26,12 @@ export async function refuseTransactionPooling(options: PsqlOptions): Promise<vo
   for (const session of sessions) session.catch(() => undefined)
   const timer = setTimeout(() => end.abort(), ANSWER_TIMEOUT_MS)
   try {
-    const processes = new Map<number, string>()
-    for (let round = 0; round < ROUNDS; round += 1) {
-      for (const [number, session] of sessions.entries()) {
-        const process = await (await session).ask(WHO)
-        const [other] = [...processes].find(([, known]) => known === process) ?? [number]
-        if (other !== number || (processes.get(number) ?? process) !== process)
-          throw transactionPooling(options, process)
-        processes.set(number, process)
-      }
+    const processes: (string | undefined)[] = []
+    for (const asked of ORDER) {
+      const process = await (await sessions[asked]!).ask(WHO)
+      const isOfOther = processes[1 - asked] === process
+      if (isOfOther || (processes[asked] ?? process) !== process) throw transactionPooling(options, process)
+      processes[asked] = process
     }
   } catch (error) {
     options.signal?.throwIfAborted()

@@ -17,15 +17,17 @@ import {
   type ConnectionFlags,
   type StoreFlags,
 } from './options.ts'
+import { runOptionsFromFlags, withRunFlags, type RunFlags } from './run-options.ts'
 
-interface Flags extends StoreFlags, ConnectionFlags, FormatFlags {
+interface Flags extends StoreFlags, ConnectionFlags, FormatFlags, RunFlags {
   json?: boolean
   quiet?: boolean
 }
 
 export function addCreate(program: Command, context: CliContext): void {
   const command = program.command('create').description('back up one database; prints its id')
-  withFormatFlags(withConnectionFlags(withStoreFlags(command), 'database to back up (default: PGDATABASE)'))
+  const withTarget = withConnectionFlags(withStoreFlags(command), 'database to back up (default: PGDATABASE)')
+  withRunFlags(withFormatFlags(withTarget))
     .option('--quiet', 'no progress and no summary; for cron')
     .option('--json', 'print the result, manifest included, as JSON')
     .action((flags: Flags) => create(flags, context))
@@ -37,6 +39,7 @@ async function create(flags: Flags, context: CliContext): Promise<void> {
   const begun = performance.now()
   try {
     const result = await createBackup({
+      ...runOptionsFromFlags(flags),
       store,
       connection: connectionFromFlags(flags, context),
       cluster: flags.cluster,
@@ -58,7 +61,7 @@ async function create(flags: Flags, context: CliContext): Promise<void> {
 }
 
 /** After a signal there is no error to name what could not be removed, so it is said as it happens. */
-function warningsOnly(context: CliContext): Logger {
+export function warningsOnly(context: CliContext): Logger {
   const ignore = (): void => undefined
   return {
     debug: ignore,
@@ -69,7 +72,7 @@ function warningsOnly(context: CliContext): Logger {
   }
 }
 
-function describeProgress(progress: BackupProgress, elapsedMs: number): string {
+export function describeProgress(progress: BackupProgress, elapsedMs: number): string {
   if (progress.phase === 'connect') return 'connecting'
   if (progress.phase === 'wait')
     return `waiting for the backup by process ${progress.holder.pid} on ${progress.holder.host}`
