@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { issue } from './pki.ts'
 
-const ROUNDS = 8
-const PROBES = 2000
-/** A report takes some 5 KB, a connection some 50 KB: were they kept, rounds would cost 10 and 100 MB. */
+const ROUNDS = 6
+const PROBES = 1600
+/** A report takes some 5 KB, a connection some 50 KB: were they kept, rounds would cost 8 and 80 MB. */
 const HEAP_TOLERANCE_BYTES = 3 << 20
 const RSS_TOLERANCE_BYTES = 64 << 20
 
