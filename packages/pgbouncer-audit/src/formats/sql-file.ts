@@ -1,3 +1,4 @@
+import { scanSql } from '../sql/grammar.ts'
 import { blankPsql } from '../sql/placeholders.ts'
 import { readStatements } from '../sql/statements.ts'
 import { literalSql } from '../sql/text.ts'
@@ -5,8 +6,24 @@ import type { PlacedStatement } from '../unit.ts'
 
 export type SqlFileOutcome = { readonly statements: readonly PlacedStatement[] } | { readonly note: string }
 
-const OTHER_DATABASE =
-  /\bENGINE\s*=\s*(?:InnoDB|MyISAM|MergeTree)|\bAUTO_?INCREMENT\b|^\s*PRAGMA\s|^GO\s*$|\bNVARCHAR\b|\bVARCHAR2\b|^\s*DELIMITER\s/im
+/** Words and marks that PostgreSQL's SQL does not have. */
+const OTHER_DATABASE = new RegExp(
+  [
+    String.raw`\bENGINE\s*=\s*\w`,
+    String.raw`\bAUTO_?INCREMENT\b`,
+    String.raw`^\s*PRAGMA\s`,
+    String.raw`\bWITHOUT\s+ROWID\b`,
+    String.raw`\)\s*STRICT\s*[,;]`,
+    String.raw`\bVALUES\s*\(\s*["\x60]`,
+    String.raw`(?:TABLE|INTO|FROM|UPDATE)\s+\x60`,
+    String.raw`^GO\s*$`,
+    String.raw`^\s*DECLARE\s+@`,
+    String.raw`\bN?VARCHAR2?\s*\(\s*MAX\s*\)`,
+    String.raw`\bNVARCHAR\b|\bVARCHAR2\b`,
+    String.raw`^\s*DELIMITER\s`,
+  ].join('|'),
+  'im',
+)
 const OTHER_PATH =
   /(?:^|[/._-])(?:mysql|mariadb|sqlite3?|mssql|sqlserver|clickhouse|duckdb|snowflake|oracle|d1|libsql|bigquery|h2|cockroach)(?:[/._-]|$)/i
 
@@ -18,7 +35,10 @@ export function readSqlFile(path: string, source: string): SqlFileOutcome {
       note: 'A pg_dump script, which sets parameters for its session: load it over a direct connection',
     }
   }
-  const statements = readStatements(literalSql(blankPsql(source)), { isCertainlySql: true })
+  const text = blankPsql(source)
+  if (scanSql(text) === undefined)
+    return { note: 'Cannot be parsed as SQL: a string, a comment or a quoted name is not closed' }
+  const statements = readStatements(literalSql(text), { isCertainlySql: true })
   let depth = 0
   const placed = statements.map((statement): PlacedStatement => {
     const { node } = statement
