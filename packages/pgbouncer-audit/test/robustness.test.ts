@@ -111,6 +111,13 @@ describe('what cannot be audited is a warning, and the rest is audited', () => {
     ])
   })
 
+  it('one broken statement in a script of SQL', async () => {
+    write('script.sql', 'SELECT 1;\nSELEC 2 FROM;\nSELECT :id, set_config(:name, :value, true);')
+    expect(await warningsBesideTheHazard()).toEqual([
+      expect.stringMatching(/^script\.sql: The statement on line 2 is not PostgreSQL's SQL/),
+    ])
+  })
+
   it.each([
     ['types in JavaScript', 'types.js', `export const wait = (client: Client): Promise<void> => ${HAZARD}`],
     ['JSX in TypeScript', 'page.ts', `export const page = <p>{await client.query('LISTEN jobs')}</p>`],

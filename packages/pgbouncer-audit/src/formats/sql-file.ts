@@ -1,10 +1,14 @@
 import { scanSql } from '../sql/grammar.ts'
 import { blankPsql } from '../sql/placeholders.ts'
-import { readStatements } from '../sql/statements.ts'
+import { readStatements, unparsedStatements } from '../sql/statements.ts'
 import { literalSql } from '../sql/text.ts'
 import type { PlacedStatement } from '../unit.ts'
 
-export type SqlFileOutcome = { readonly statements: readonly PlacedStatement[] } | { readonly note: string }
+export interface SqlFileOutcome {
+  readonly statements: readonly PlacedStatement[]
+  /** What kept the file, or a part of it, from being read. */
+  readonly note?: string
+}
 
 /** Words and marks that PostgreSQL's SQL does not have. */
 const OTHER_DATABASE = new RegExp(
@@ -32,12 +36,16 @@ export function readSqlFile(path: string, source: string): SqlFileOutcome {
   if (OTHER_PATH.test(path) || OTHER_DATABASE.test(source)) return { statements: [] }
   if (/^-- PostgreSQL database (?:cluster )?dump/m.test(source)) {
     return {
+      statements: [],
       note: 'A pg_dump script, which sets parameters for its session: load it over a direct connection',
     }
   }
   const text = blankPsql(source)
   if (scanSql(text) === undefined)
-    return { note: 'Cannot be parsed as SQL: a string, a comment or a quoted name is not closed' }
+    return {
+      statements: [],
+      note: 'Cannot be parsed as SQL: a string, a comment or a quoted name is not closed',
+    }
   const statements = readStatements(literalSql(text), { isCertainlySql: true })
   let depth = 0
   const placed = statements.map((statement): PlacedStatement => {
@@ -56,5 +64,15 @@ export function readSqlFile(path: string, source: string): SqlFileOutcome {
       droppedLater: new Set(),
     }
   })
-  return { statements: placed }
+  const note = unparsedNote(text)
+  return { statements: placed, ...(note === undefined ? {} : { note }) }
+}
+
+function unparsedNote(text: string): string | undefined {
+  const places = unparsedStatements(text)
+  if (places.length === 0) return undefined
+  const line = text.slice(0, places[0]).split('\n').length
+  return places.length === 1
+    ? `The statement on line ${line} is not PostgreSQL's SQL; only the words it begins with, and its calls, were looked at`
+    : `${places.length} statements are not PostgreSQL's SQL, the first on line ${line}; only the words they begin with, and their calls, were looked at`
 }
