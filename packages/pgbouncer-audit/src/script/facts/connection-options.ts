@@ -67,6 +67,8 @@ export function readConnectionOptions(
     if (isOff(property.value)) continue
     if (sendsParameters) {
       if (name === 'options') addOptions(property.value, context, add, connection, property)
+      else if (name === 'replication')
+        add({ kind: 'replication', via: "postgres.js's replication option" }, property, 'high', connection)
       else if (isSetting(name))
         add({ kind: 'startup-parameter', name, viaOptions: false }, property, 'high', connection)
     } else if (TIMEOUTS.has(name) && isConnection && driver !== 'postgres.js' && driver !== 'bun') {
