@@ -142,6 +142,20 @@ describe('which files are audited', () => {
     expect(findings.map((finding) => finding.file)).toEqual(['good.ts', 'src/b.gen.ts'])
   })
 
+  it('nor those that the repository around the folder ignores, unless the folder itself was asked for', async () => {
+    mkdirSync(join(folder, '.git'))
+    write('.gitignore', '*.gen.ts\nout/\n')
+    write('apps/api/a.gen.ts', HAZARD)
+    write('apps/api/b.ts', HAZARD)
+    write('out/c.ts', HAZARD)
+    const filesUnder = async (path: string): Promise<string[]> => {
+      const { findings } = await auditSource({ cwd: join(folder, path) })
+      return findings.map((finding) => finding.file)
+    }
+    expect(await filesUnder('apps/api')).toEqual(['b.ts'])
+    expect(await filesUnder('out')).toEqual(['c.ts'])
+  })
+
   it('a connection is known in the files that import it', async () => {
     write(
       'src/db.ts',
