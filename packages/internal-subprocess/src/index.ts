@@ -1,6 +1,8 @@
 /** Child processes: started without a shell, watched to their end, and killed for certain. */
-import { spawn, type ChildProcessByStdio } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
+import type { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
+import { openBlockPipe } from './block-pipe.ts'
 
 /** How long a child may take to end after SIGTERM before it gets SIGKILL. */
 const KILL_AFTER_MS = 5000
@@ -12,15 +14,18 @@ export interface SpawnOptions {
   /** The whole environment of the child. @default process.env */
   readonly env?: NodeJS.ProcessEnv
   readonly cwd?: string
+  /** Who the child runs as. @default this process's user */
+  readonly user?: { readonly uid: number; readonly gid: number }
+  /** In a process group of its own, so that Ctrl-C in a terminal does not reach it. @default false */
+  readonly detached?: boolean
   /** Kills the child; `exited` then rejects with `signal.reason`, once the child is gone. */
   readonly signal?: AbortSignal
   /** Called with each whole line of stderr. */
   readonly onStderrLine?: (line: string) => void
 }
 
-export interface Program {
+interface RunningProgram {
   readonly stdin: Writable
-  readonly stdout: Readable
   /**
    * Resolves when the child ended with code 0; rejects with {@link ProgramError} when it did not,
    * and with `signal.reason` when it was aborted. Settles only after the child is gone. Has a
@@ -31,6 +36,25 @@ export interface Program {
   stderrTail(): string
   /** SIGTERM, then SIGKILL; resolves when the child is gone. */
   kill(): Promise<void>
+}
+
+export interface Program extends RunningProgram {
+  readonly stdout: Readable
+}
+
+/** A program with processes of its own, which are stopped and ended together. */
+export interface ProgramGroup extends Program {
+  /** SIGSTOP to all of them. Should this process die meanwhile, they are killed. */
+  pause(): void
+  resume(): void
+}
+
+export interface BlockProgram extends RunningProgram {
+  /**
+   * stdout, in blocks. A block is valid until the next one is asked for; then its memory is filled
+   * again. Ends when the child closes stdout; whether it ended well, `exited` tells.
+   */
+  readonly blocks: AsyncIterable<Buffer>
 }
 
 /** A program that could not be started, or did not end with code 0. */
@@ -61,22 +85,86 @@ interface ProgramEnd {
 
 /** Starts `command` with pipes on all three streams. Does not throw: a failed start rejects `exited`. */
 export function startProgram(command: string, options: SpawnOptions): Program {
+  const { program, stdout } = launch(command, options, 'pipe')
+  return {
+    ...program,
+    stdout: stdout!,
+    kill: () => {
+      // A reader that stopped reading must not keep the child's pipe, and so the child, open.
+      stdout!.destroy()
+      return program.kill()
+    },
+  }
+}
+
+/**
+ * Starts `command` to read much from its stdout: into few blocks of memory, which are used again and
+ * again. `onBytes` sees the bytes as soon as they come; what it throws fails `blocks`. For its pipe it
+ * needs a temporary folder that can be written to; without one it is slower, and works all the same.
+ */
+export async function startBlockProgram(
+  command: string,
+  options: SpawnOptions & { readonly onBytes: (bytes: Buffer) => void },
+): Promise<BlockProgram> {
+  const pipe = await openBlockPipe(options).catch(() => undefined)
+  const { program, stdout } = launch(command, options, pipe?.childEnd ?? 'pipe')
+  pipe?.childEnd.destroy()
+  return {
+    ...program,
+    blocks: pipe?.blocks ?? tap(stdout!, options.onBytes),
+    kill: () => {
+      pipe?.destroy()
+      stdout?.destroy()
+      return program.kill()
+    },
+  }
+}
+
+/** Starts `command` as the leader of a process group: `kill` and an abort reach all of it. */
+export function startProgramGroup(command: string, options: SpawnOptions): ProgramGroup {
+  const { program, stdout, send } = launch(command, options, 'pipe', true)
+  return { ...program, stdout: stdout!, pause: () => send('SIGSTOP'), resume: () => send('SIGCONT') }
+}
+
+async function* tap(stream: Readable, onBytes: (bytes: Buffer) => void): AsyncGenerator<Buffer> {
+  for await (const bytes of stream) {
+    onBytes(bytes as Buffer)
+    yield bytes as Buffer
+  }
+}
+
+function launch(
+  command: string,
+  options: SpawnOptions,
+  stdout: 'pipe' | Socket,
+  isGroup = false,
+): { program: RunningProgram; stdout: Readable | null; send: (signal: NodeJS.Signals) => void } {
   const child = spawn(command, options.args, {
     env: options.env ?? process.env,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    stdio: ['pipe', 'pipe', 'pipe'],
+    ...options.user,
+    stdio: ['pipe', stdout, 'pipe'],
+    detached: isGroup || options.detached === true,
   })
+  const send = (signal: NodeJS.Signals): void => {
+    if (isGroup) signalGroup(child.pid, signal)
+    else child.kill(signal)
+  }
+  const watchdog = isGroup ? startWatchdog(child.pid) : undefined
+  const stdin = child.stdin!
   const stderr = collectStderr(child, options.onStderrLine)
   let killTimer: NodeJS.Timeout | undefined
   const terminate = (): void => {
     if (killTimer !== undefined || child.exitCode !== null || child.signalCode !== null) return
-    child.kill('SIGTERM')
-    killTimer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS)
+    send('SIGTERM')
+    // What is stopped learns of it only when it goes on.
+    if (isGroup) send('SIGCONT')
+    killTimer = setTimeout(() => send('SIGKILL'), KILL_AFTER_MS)
   }
   options.signal?.addEventListener('abort', terminate, { once: true })
   if (options.signal?.aborted === true) terminate()
   // What a child does not read any more (EPIPE) shows in its exit code, which says why.
-  child.stdin.on('error', () => child.stdin.destroy())
+  stdin.on('error', () => stdin.destroy())
 
   const exited = new Promise<void>((resolve, reject) => {
     let startError: unknown
@@ -87,6 +175,7 @@ export function startProgram(command: string, options: SpawnOptions): Program {
     child.once('close', (code, signal) => settle(code, signal))
     function settle(code: number | null, endedBy: NodeJS.Signals | null): void {
       clearTimeout(killTimer)
+      watchdog?.stop()
       options.signal?.removeEventListener('abort', terminate)
       if (options.signal?.aborted === true) reject(options.signal.reason as Error)
       else if (code === 0) resolve()
@@ -97,18 +186,44 @@ export function startProgram(command: string, options: SpawnOptions): Program {
     }
   })
   const gone = exited.catch(() => undefined)
-  return {
-    stdin: child.stdin,
-    stdout: child.stdout,
+  const program = {
+    stdin,
     exited,
     stderrTail: stderr,
-    kill: async () => {
+    kill: () => {
       terminate()
-      // A reader that stopped reading must not keep the child's pipe, and so the child, open.
-      child.stdout.destroy()
-      await gone
+      return gone
     },
   }
+  return { program, stdout: child.stdout, send }
+}
+
+function signalGroup(leader: number | undefined, signal: NodeJS.Signals): void {
+  if (leader === undefined) return
+  try {
+    process.kill(-leader, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+/**
+ * A group of its own is out of reach of the terminal and outlives this process, paused for ever or
+ * filling a disk that nobody empties. So a shell waits for the end of a pipe that only this process
+ * holds: when it ends without a line on it, this process was killed, and the group is killed too.
+ */
+function startWatchdog(leader: number | undefined): { stop(): void } | undefined {
+  if (leader === undefined) return undefined
+  const shell = spawn('sh', ['-c', 'read -r line || kill -s KILL -- "-$1"', 'sh', String(leader)], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  })
+  // Without a shell there is no watchdog, and everything else works.
+  shell.on('error', () => undefined)
+  shell.stdin.on('error', () => undefined)
+  shell.unref()
+  ;(shell.stdin as Socket).unref()
+  return { stop: () => void shell.stdin.end('\n') }
 }
 
 /** Runs `command` to its end and returns its stdout as text; for small outputs. */
@@ -124,21 +239,19 @@ export async function runProgram(command: string, options: SpawnOptions): Promis
   return output
 }
 
-function collectStderr(
-  child: ChildProcessByStdio<Writable, Readable, Readable>,
-  onLine: ((line: string) => void) | undefined,
-): () => string {
+function collectStderr(child: ChildProcess, onLine: ((line: string) => void) | undefined): () => string {
   let tail = ''
   let line = ''
-  child.stderr.setEncoding('utf8')
-  child.stderr.on('data', (text: string) => {
+  const stream = child.stderr!
+  stream.setEncoding('utf8')
+  stream.on('data', (text: string) => {
     tail = (tail + text).slice(-STDERR_TAIL_BYTES)
     if (onLine === undefined) return
     const lines = (line + text).split('\n')
     line = lines.pop()!.slice(-STDERR_TAIL_BYTES)
     for (const each of lines) onLine(each)
   })
-  child.stderr.on('end', () => {
+  stream.on('end', () => {
     if (line !== '') onLine?.(line)
   })
   return () => tail.trim()

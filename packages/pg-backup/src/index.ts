@@ -1,3 +1,5 @@
+/** The base class of the errors below, with `code` and `details`. */
+export type { OpsError } from '@ops/internal-error'
 export {
   backupErrorCodes,
   BackupError,
@@ -14,11 +16,20 @@ export {
   type PgConnection,
 } from './connection.ts'
 export {
+  createAllBackups,
+  type CreateAllBackupsOptions,
+  type CreateAllBackupsResult,
+  type DatabaseOptions,
+  type DatabaseOutcome,
+} from './create-all-backups.ts'
+export {
   createBackup,
   type BackupProgress,
   type BackupResult,
   type CreateBackupOptions,
 } from './create-backup.ts'
+export type { BackupCompression, Compression, CompressionAlgorithm } from './compression.ts'
+export { parseIdentities, type BackupEncryption, type BackupKeys } from './encryption.ts'
 export { digestDatabase, type DigestDatabaseOptions } from './digest-database.ts'
 export {
   findBackup,
@@ -27,6 +38,7 @@ export {
   type ListBackupsOptions,
   type ListedBackup,
 } from './list-backups.ts'
+export type { LeaseHolder, LeaseOptions } from './lease.ts'
 export type { Logger } from './logger.ts'
 export {
   MANIFEST_FORMAT,
@@ -37,7 +49,7 @@ export {
   type ManifestObject,
   type ReadManifestOptions,
 } from './manifest.ts'
-export { openBackup, type OpenBackupOptions } from './open-backup.ts'
+export { openBackup, type OpenBackupOptions, type StoredBackup } from './open-backup.ts'
 export { findPostgresProgram, type FindProgramOptions, type PostgresProgram } from './postgres-program.ts'
 export {
   restoreBackup,
@@ -45,5 +57,7 @@ export {
   type RestoreProgress,
   type RestoreResult,
 } from './restore-backup.ts'
+export type { RetryOptions, RetryProgress } from './retry.ts'
+export type { RestoredGlobals } from './restore-globals.ts'
 export { quoteIdentifier, quoteLiteral, runPsql, type PsqlOptions } from './run-psql.ts'
 export { readServerFacts, type ServerFacts } from './server-facts.ts'

@@ -37,8 +37,8 @@ async function halfWay(place: TemporaryStore, network: FaultProxy): Promise<Half
   const env = { ...server.env('app'), PGHOST: network.host, PGPORT: String(network.port) }
   const run = startCli(['create', '--json', '--store', place.store.url], env)
   await until(async () => {
-    const sizes = await Promise.all((await place.files()).map(async (file) => (await stat(file)).size))
-    return sizes.some((size) => size > 0)
+    const dump = (await place.files()).find((file) => file.endsWith('-dump.pgc.zst'))
+    return dump !== undefined && (await stat(dump)).size > 0
   })
   network.stall()
   return { run, network, place }
