@@ -1,20 +1,27 @@
-import type { ObjectStore, PutResult } from '@ops/object-store'
+import { tmpdir } from 'node:os'
+import type { ObjectStore } from '@ops/object-store'
 import { BackupError } from './backup-error.ts'
 import { backupFolder, MANIFEST_NAME, newBackupId, type BackupRef } from './backup-set.ts'
 import { buildManifest } from './build-manifest.ts'
 import { cleanUpAfterDeadRuns } from './clean-up.ts'
-import { compressionStream, DUMP_NAME, DEFAULT_COMPRESSION_LEVEL } from './compression.ts'
+import { resolveCompression, type BackupCompression } from './compression.ts'
 import { describeConnection, type PgConnection } from './connection.ts'
-import { dumpDatabase, type RunningDump } from './dump-database.ts'
+import { dumpDatabase } from './dump-database.ts'
+import { checkEncryption, type BackupEncryption } from './encryption.ts'
 import { acquireLease, noLease, type Lease, type LeaseHolder, type LeaseOptions } from './lease.ts'
 import type { Logger } from './logger.ts'
-import type { Manifest } from './manifest.ts'
+import type { Manifest, ManifestObject } from './manifest.ts'
+import type { ObjectEncoding } from './object-encoding.ts'
 import { findPostgresProgram } from './postgres-program.ts'
 import { publishManifest } from './publish-manifest.ts'
 import { createRateLimit, type RateLimit } from './rate-limit.ts'
 import { withRetries, type RetryOptions, type RetryProgress } from './retry.ts'
 import { readServerFacts, type ServerFacts } from './server-facts.ts'
 import { toBackupError } from './store-failure.ts'
+import { storeDirectory } from './store-directory.ts'
+import { storeGlobals } from './store-globals.ts'
+import { storeStream } from './store-stream.ts'
+import type { DumpTarget } from './stored-dump.ts'
 import { refuseTransactionPooling } from './transaction-pooling.ts'
 import { withdrawBackup } from './withdraw-backup.ts'
 
@@ -42,8 +49,29 @@ export interface CreateBackupOptions {
   readonly connection?: PgConnection
   /** Groups the backups of one server; the first segment of every key. @default 'main' */
   readonly cluster?: string
-  /** zstd's level, 1 to 19. @default 1 */
-  readonly compressionLevel?: number
+  /** @default zstd at level 1 */
+  readonly compression?: BackupCompression
+  /** Encrypt every object but the manifest, in the age format. @default not encrypted */
+  readonly encryption?: BackupEncryption
+  /** Back up the cluster's roles and tablespaces too. @default false */
+  readonly globals?: boolean
+  /** With `globals`: leave out the roles' passwords, which only a superuser may read. @default false */
+  readonly noRolePasswords?: boolean
+  /**
+   * Tables that are dumped at a time. With more than 1 the backup is in directory layout, one object
+   * for each table, on its way through a staging folder. @default 1
+   */
+  readonly jobs?: number
+  /** Where the staging folder of a backup with several jobs is made. @default the system's temporary folder */
+  readonly stagingFolder?: string
+  /** How many bytes may lie in staging. `pg_dump` is seen to some 20 ms later: leave room for what it writes in that time. @default 17179869184 (16 GiB) */
+  readonly stagingMaxBytes?: number
+  /**
+   * What happens when staging has that many bytes: `wait` stops `pg_dump` until some are stored, `fail`
+   * gives up with `BACKUP_STAGING_FULL`. So does `wait` when the tables that are under way do not fit.
+   * @default 'wait'
+   */
+  readonly whenStagingIsFull?: 'wait' | 'fail'
   /** Count and digest every row on the way; without it a drill can prove nothing about rows. @default true */
   readonly digest?: boolean
   /**
@@ -118,8 +146,8 @@ async function attemptBackup(
   rateLimit: RateLimit | undefined,
 ): Promise<BackupResult> {
   const { store, connection = {}, env = process.env, now = () => new Date() } = options
-  const { lockTimeoutMs, stallTimeoutMs } = options
-  const level = options.compressionLevel ?? DEFAULT_COMPRESSION_LEVEL
+  const { lockTimeoutMs, stallTimeoutMs, jobs = 1 } = options
+  const encoding = resolveEncoding(options)
   const startedAt = now()
 
   options.onProgress?.({ phase: 'connect' })
@@ -144,31 +172,28 @@ async function attemptBackup(
   /** What is in the store by now, or may be, the latest first. A put that fails removes its own. */
   const begun: string[] = []
   try {
-    const { digest } = options
+    const { digest, onProgress } = options
     const pace = { rateLimit, lockTimeoutMs, stallTimeoutMs }
-    const dump = dumpDatabase({ connection, env, program, server, digest, signal, ...pace })
-    const stored = await storeDump(dump, {
-      ...options,
-      signal,
-      folder,
-      level,
-      sizeHintBytes: sizeHint(server),
-    })
-    begun.unshift(`${folder}${DUMP_NAME}`)
-    const contents = dump.contents()
+    const asDumped = { connection, env, program, server, digest, signal, ...pace }
+    const target: DumpTarget = { store, folder, encoding, onStored: (key) => begun.unshift(key), signal }
+    const globals = options.globals === true ? await takeGlobals(options, server, target) : undefined
+    const dump =
+      jobs > 1
+        ? await storeDirectory(asDumped, target, { ...options, backup, jobs })
+        : await storeStream(dumpDatabase(asDumped), target, { sizeHintBytes: sizeHint(server), onProgress })
     const manifest = buildManifest({
       backup,
       server,
       program,
-      level,
+      encoding,
       startedAt,
       finishedAt: now(),
       digest: digest ?? true,
-      contents,
-      stored,
-      warnings: dump.warnings,
+      dump,
+      globals,
     })
-    options.onProgress?.({ phase: 'publish', rawBytes: contents.bytes, storedBytes: stored.size })
+    const { rawBytes, storedBytes } = totals(manifest)
+    options.onProgress?.({ phase: 'publish', rawBytes, storedBytes })
     const manifestKey = `${folder}${MANIFEST_NAME}`
     await lease.confirm()
     begun.unshift(manifestKey)
@@ -178,7 +203,7 @@ async function attemptBackup(
       throw collision(manifestKey)
     }
     const durationMs = now().getTime() - startedAt.getTime()
-    options.logger?.info({ ...backup, durationMs, storedBytes: stored.size }, 'the backup is published')
+    options.logger?.info({ ...backup, durationMs, storedBytes }, 'the backup is published')
     const { isHeld: leased } = lease
     return { ...backup, store: store.url, manifestKey, manifest, durationMs, leased, removedLeftovers }
   } catch (error) {
@@ -214,48 +239,31 @@ async function takeLease(options: CreateBackupOptions, backup: BackupRef, now: (
 const DEFAULT_GRACE_HOURS = 24
 
 async function cleanUp(
-  { store, logger, graceHours = DEFAULT_GRACE_HOURS }: CreateBackupOptions,
+  { store, logger, stagingFolder, graceHours = DEFAULT_GRACE_HOURS }: CreateBackupOptions,
   backup: BackupRef,
   now: () => Date,
   signal: AbortSignal | undefined,
 ): Promise<string[]> {
-  return cleanUpAfterDeadRuns({ store, backup, graceMs: graceHours * 3_600_000, now: now(), signal, logger })
+  const graceMs = graceHours * 3_600_000
+  const stagingRoot = stagingFolder ?? tmpdir()
+  return cleanUpAfterDeadRuns({ store, backup, graceMs, now: now(), stagingRoot, signal, logger })
 }
 
-interface StoreDumpOptions extends CreateBackupOptions {
-  readonly folder: string
-  readonly level: number
-  readonly sizeHintBytes: number
+async function takeGlobals(
+  { connection = {}, env, noRolePasswords = false }: CreateBackupOptions,
+  { major: serverMajor }: ServerFacts,
+  target: DumpTarget,
+): Promise<{ object: ManifestObject; rolePasswords: boolean }> {
+  const object = await storeGlobals({ connection, env, serverMajor, noRolePasswords }, target)
+  return { object, rolePasswords: !noRolePasswords }
 }
 
-async function storeDump(dump: RunningDump, options: StoreDumpOptions): Promise<PutResult> {
-  const { store, folder, level, sizeHintBytes, signal, onProgress } = options
-  const key = `${folder}${DUMP_NAME}`
-  let storedBytes = 0
-  const report = (): void => {
-    const { bytes, ...rest } = dump.progress
-    onProgress?.({ phase: 'dump', rawBytes: bytes, storedBytes, ...rest })
-  }
-  const timer = setInterval(report, PROGRESS_INTERVAL_MS)
-  try {
-    return await store.put(key, compressionStream(dump.bytes, level), {
-      sizeHintBytes,
-      contentType: 'application/zstd',
-      signal,
-      onProgress: (bytes) => {
-        storedBytes = bytes
-      },
-    })
-  } catch (error) {
-    await dump.stop()
-    throw toBackupError(error, { doing: `storing ${key}`, key, signal })
-  } finally {
-    clearInterval(timer)
-    report()
+function totals({ objects }: Manifest): { rawBytes: number; storedBytes: number } {
+  return {
+    rawBytes: objects.reduce((sum, object) => sum + object.rawBytes, 0),
+    storedBytes: objects.reduce((sum, object) => sum + object.storedBytes, 0),
   }
 }
-
-const PROGRESS_INTERVAL_MS = 100
 
 /**
  * The text of a row can be longer than the row on disk (numbers, decompressed TOAST values), so twice
@@ -270,13 +278,17 @@ function collision(key: string): BackupError {
   return new BackupError('BACKUP_STORE_FAILED', message, { details: { key } })
 }
 
+function resolveEncoding({ compression, encryption }: CreateBackupOptions): ObjectEncoding {
+  if (encryption !== undefined) checkEncryption(encryption)
+  return { compression: resolveCompression(compression), encryption }
+}
+
 function checkOptions(options: CreateBackupOptions): void {
-  const { compressionLevel, rateLimitBytesPerSecond, lockTimeoutMs, stallTimeoutMs, graceHours } = options
-  if (
-    compressionLevel !== undefined &&
-    !(Number.isInteger(compressionLevel) && compressionLevel >= 1 && compressionLevel <= 19)
-  )
-    throw badOption('compressionLevel', compressionLevel, 'a whole number from 1 to 19')
+  resolveEncoding(options)
+  const { rateLimitBytesPerSecond, lockTimeoutMs, stallTimeoutMs, graceHours } = options
+  const { jobs, stagingMaxBytes } = options
+  if (jobs !== undefined && !(Number.isInteger(jobs) && jobs >= 1))
+    throw badOption('jobs', jobs, 'a whole number of at least 1')
   const attempts = options.retry?.attempts
   if (attempts !== undefined && !(Number.isInteger(attempts) && attempts >= 1))
     throw badOption('retry.attempts', attempts, 'a whole number of at least 1')
@@ -285,6 +297,7 @@ function checkOptions(options: CreateBackupOptions): void {
     rateLimitBytesPerSecond,
     lockTimeoutMs,
     stallTimeoutMs,
+    stagingMaxBytes,
     'lease.ttlMs': ttlMs,
   }))
     if (value !== undefined && !(value > 0)) throw badOption(name, value, 'more than 0')

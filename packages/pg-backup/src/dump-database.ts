@@ -37,7 +37,7 @@ export interface RunningDump {
   stop(): Promise<void>
 }
 
-const MAX_WARNINGS = 100
+export const MAX_WARNINGS = 100
 
 /** Starts `pg_dump -Fc -Z0` and reads its archive as it streams by. */
 export function dumpDatabase(options: DumpOptions): RunningDump {
@@ -63,13 +63,7 @@ export function dumpDatabase(options: DumpOptions): RunningDump {
 
   async function* run(): AsyncGenerator<Buffer, void, undefined> {
     pgDump = await startBlockProgram(options.program.path, {
-      args: [
-        '--format=custom',
-        '--compress=0',
-        '--no-password',
-        ...(options.encoding === undefined ? [] : [`--encoding=${options.encoding}`]),
-        ...(options.lockTimeoutMs === undefined ? [] : [`--lock-wait-timeout=${options.lockTimeoutMs}`]),
-      ],
+      args: ['--format=custom', ...dumpArguments(options)],
       env: dumpEnvironment(options),
       signal: options.signal,
       onBytes: (bytes) => {
@@ -93,6 +87,16 @@ export function dumpDatabase(options: DumpOptions): RunningDump {
   }
 }
 
+/** What every dump is asked for, whatever its format. */
+export function dumpArguments({ encoding, lockTimeoutMs }: DumpOptions): string[] {
+  return [
+    '--compress=0',
+    '--no-password',
+    ...(encoding === undefined ? [] : [`--encoding=${encoding}`]),
+    ...(lockTimeoutMs === undefined ? [] : [`--lock-wait-timeout=${lockTimeoutMs}`]),
+  ]
+}
+
 /**
  * The same row gives the same bytes everywhere only if the time zone and the form of `bytea` are the
  * same everywhere; `pg_dump` itself sets the date style, the interval style and `extra_float_digits`,
@@ -100,7 +104,7 @@ export function dumpDatabase(options: DumpOptions): RunningDump {
  * by its own variable, and the form of `bytea` only where it has to, because PgBouncer refuses
  * sessions with other settings.
  */
-function dumpEnvironment({ connection, env, server }: DumpOptions): NodeJS.ProcessEnv {
+export function dumpEnvironment({ connection, env, server }: DumpOptions): NodeJS.ProcessEnv {
   const environment: NodeJS.ProcessEnv = { ...connectionEnvironment(connection, env), PGTZ: 'UTC' }
   if (server.byteaOutput === 'hex') return environment
   const options = environment['PGOPTIONS']

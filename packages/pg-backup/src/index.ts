@@ -26,6 +26,8 @@ export {
   type BackupResult,
   type CreateBackupOptions,
 } from './create-backup.ts'
+export type { BackupCompression, Compression, CompressionAlgorithm } from './compression.ts'
+export { parseIdentities, type BackupEncryption, type BackupKeys } from './encryption.ts'
 export { digestDatabase, type DigestDatabaseOptions } from './digest-database.ts'
 export {
   findBackup,
@@ -45,7 +47,7 @@ export {
   type ManifestObject,
   type ReadManifestOptions,
 } from './manifest.ts'
-export { openBackup, type OpenBackupOptions } from './open-backup.ts'
+export { openBackup, type OpenBackupOptions, type StoredBackup } from './open-backup.ts'
 export { findPostgresProgram, type FindProgramOptions, type PostgresProgram } from './postgres-program.ts'
 export {
   restoreBackup,
@@ -54,5 +56,6 @@ export {
   type RestoreResult,
 } from './restore-backup.ts'
 export type { RetryOptions, RetryProgress } from './retry.ts'
+export type { RestoredGlobals } from './restore-globals.ts'
 export { quoteIdentifier, quoteLiteral, runPsql, type PsqlOptions } from './run-psql.ts'
 export { readServerFacts, type ServerFacts } from './server-facts.ts'
