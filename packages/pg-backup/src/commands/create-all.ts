@@ -8,9 +8,9 @@ import {
   type CliContext,
 } from '@ops/internal-cli'
 import type { Command } from 'commander'
-import { DEFAULT_COMPRESSION_LEVEL } from '../compression.ts'
 import { createAllBackups, type DatabaseOutcome } from '../create-all-backups.ts'
 import { describeProgress, warningsOnly } from './create.ts'
+import { formatFromFlags, withFormatFlags, type FormatFlags } from './format-options.ts'
 import {
   connectionFromFlags,
   openFlaggedStore,
@@ -21,11 +21,10 @@ import {
 } from './options.ts'
 import { runOptionsFromFlags, withRunFlags, type RunFlags } from './run-options.ts'
 
-interface Flags extends StoreFlags, ConnectionFlags, RunFlags {
+interface Flags extends StoreFlags, ConnectionFlags, FormatFlags, RunFlags {
   include?: string[]
   exclude?: string[]
   concurrency: number
-  level: number
   json?: boolean
   quiet?: boolean
 }
@@ -34,18 +33,17 @@ export function addCreateAll(program: Command, context: CliContext): void {
   const command = program
     .command('create-all')
     .description('back up every database of a server; exits with 1 when one of them failed')
-  withRunFlags(
-    withConnectionFlags(
-      withStoreFlags(command),
-      'database to connect to for the list (default: PGDATABASE or postgres)',
-    )
-      .option('--include <pattern...>', 'only databases that match a pattern, as in pg_dump: app_*, "Shop"')
-      .option('--exclude <pattern...>', 'no databases that match a pattern')
-      .option('--concurrency <n>', 'databases at a time', parseInteger(1), 1)
-      .option('--level <1-19>', 'zstd compression level', parseInteger(1, 19), DEFAULT_COMPRESSION_LEVEL)
-      .option('--quiet', 'no progress and no summary, one line for each that failed; for cron')
-      .option('--json', 'print the result, manifests included, as JSON'),
-  ).action((flags: Flags) => createAll(flags, context))
+  const target = withConnectionFlags(
+    withStoreFlags(command),
+    'database to connect to for the list (default: PGDATABASE or postgres)',
+  )
+    .option('--include <pattern...>', 'only databases that match a pattern, as in pg_dump: app_*, "Shop"')
+    .option('--exclude <pattern...>', 'no databases that match a pattern')
+    .option('--concurrency <n>', 'databases at a time', parseInteger(1), 1)
+  withRunFlags(withFormatFlags(target))
+    .option('--quiet', 'no progress and no summary, one line for each that failed; for cron')
+    .option('--json', 'print the result, manifests included, as JSON')
+    .action((flags: Flags) => createAll(flags, context))
 }
 
 async function createAll(flags: Flags, context: CliContext): Promise<void> {
@@ -61,7 +59,7 @@ async function createAll(flags: Flags, context: CliContext): Promise<void> {
       include: flags.include,
       exclude: flags.exclude,
       concurrency: flags.concurrency,
-      compressionLevel: flags.level,
+      ...(await formatFromFlags(flags, context)),
       env: context.env,
       logger: warningsOnly(context),
       signal: context.signal,
