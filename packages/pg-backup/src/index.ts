@@ -1,3 +1,5 @@
+/** The base class of the errors below, with `code` and `details`. */
+export type { OpsError } from '@ops/internal-error'
 export {
   backupErrorCodes,
   BackupError,

@@ -21,7 +21,7 @@ import {
 } from './options.ts'
 import { runOptionsFromFlags, withRunFlags, type RunFlags } from './run-options.ts'
 
-interface Flags extends StoreFlags, ConnectionFlags, FormatFlags, RunFlags {
+interface Flags extends StoreFlags, ConnectionFlags, RunFlags, FormatFlags {
   include?: string[]
   exclude?: string[]
   concurrency: number
@@ -33,17 +33,19 @@ export function addCreateAll(program: Command, context: CliContext): void {
   const command = program
     .command('create-all')
     .description('back up every database of a server; exits with 1 when one of them failed')
-  const target = withConnectionFlags(
-    withStoreFlags(command),
-    'database to connect to for the list (default: PGDATABASE or postgres)',
-  )
-    .option('--include <pattern...>', 'only databases that match a pattern, as in pg_dump: app_*, "Shop"')
-    .option('--exclude <pattern...>', 'no databases that match a pattern')
-    .option('--concurrency <n>', 'databases at a time', parseInteger(1), 1)
-  withRunFlags(withFormatFlags(target))
-    .option('--quiet', 'no progress and no summary, one line for each that failed; for cron')
-    .option('--json', 'print the result, manifests included, as JSON')
-    .action((flags: Flags) => createAll(flags, context))
+  withRunFlags(
+    withFormatFlags(
+      withConnectionFlags(
+        withStoreFlags(command),
+        'database to connect to for the list (default: PGDATABASE or postgres)',
+      ),
+    )
+      .option('--include <pattern...>', 'only databases that match a pattern, as in pg_dump: app_*, "Shop"')
+      .option('--exclude <pattern...>', 'no databases that match a pattern')
+      .option('--concurrency <n>', 'databases at a time', parseInteger(1), 1)
+      .option('--quiet', 'no progress and no summary, one line for each that failed; for cron')
+      .option('--json', 'print the result, manifests included, as JSON'),
+  ).action((flags: Flags) => createAll(flags, context))
 }
 
 async function createAll(flags: Flags, context: CliContext): Promise<void> {
