@@ -5,6 +5,7 @@ import { buildManifest } from './build-manifest.ts'
 import { compressionStream, DUMP_NAME, DEFAULT_COMPRESSION_LEVEL } from './compression.ts'
 import { describeConnection, type PgConnection } from './connection.ts'
 import { dumpDatabase, type RunningDump } from './dump-database.ts'
+import { withHooks, type BackupHooks } from './hooks.ts'
 import type { Logger } from './logger.ts'
 import type { Manifest } from './manifest.ts'
 import { findPostgresProgram } from './postgres-program.ts'
@@ -39,6 +40,10 @@ export interface CreateBackupOptions {
   /** Count and digest every row on the way; without it a drill can prove nothing about rows. @default true */
   readonly digest?: boolean
   readonly onProgress?: (progress: BackupProgress) => void
+  /** Told how it went: callbacks, a `webhookNotifier`, the metrics of `@ops/pg-backup/prometheus`. */
+  readonly hooks?: readonly BackupHooks[]
+  /** How long a hook may take before it is warned about and left alone. @default 60_000 */
+  readonly hookTimeoutMs?: number
   /** @default silent */
   readonly logger?: Logger
   readonly signal?: AbortSignal
@@ -63,7 +68,11 @@ export interface BackupResult extends BackupRef {
  *
  * Rejects with {@link BackupError} or, when aborted, with `signal.reason`.
  */
-export async function createBackup(options: CreateBackupOptions): Promise<BackupResult> {
+export function createBackup(options: CreateBackupOptions): Promise<BackupResult> {
+  return withHooks(options, () => takeBackup(options))
+}
+
+async function takeBackup(options: CreateBackupOptions): Promise<BackupResult> {
   const { store, connection = {}, env = process.env, signal, now = () => new Date() } = options
   signal?.throwIfAborted()
   const level = checkLevel(options.compressionLevel ?? DEFAULT_COMPRESSION_LEVEL)

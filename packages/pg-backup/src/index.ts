@@ -20,6 +20,14 @@ export {
   type CreateBackupOptions,
 } from './create-backup.ts'
 export { digestDatabase, type DigestDatabaseOptions } from './digest-database.ts'
+export type {
+  BackupAttempt,
+  BackupFailure,
+  BackupFailureCode,
+  BackupHooks,
+  BackupSuccess,
+  HookContext,
+} from './hooks.ts'
 export {
   findBackup,
   listBackups,
@@ -47,3 +55,5 @@ export {
 } from './restore-backup.ts'
 export { quoteIdentifier, quoteLiteral, runPsql, type PsqlOptions } from './run-psql.ts'
 export { readServerFacts, type ServerFacts } from './server-facts.ts'
+export { webhookNotifier, type WebhookFormat, type WebhookOptions } from './webhook.ts'
+export { WEBHOOK_FORMAT, type WebhookMessage } from './webhook-message.ts'

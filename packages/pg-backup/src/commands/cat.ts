@@ -6,10 +6,15 @@ import { findManifest, withBackupArgument, type FindFlags } from './find.ts'
 import { openFlaggedStore } from './options.ts'
 
 export function addCat(program: Command, context: CliContext): void {
-  withBackupArgument(
-    program.command('cat').description('write the plain archive to stdout, for pg_restore'),
-  ).action((id: string, flags: FindFlags) => cat(id, flags, context))
+  withBackupArgument(program.command('cat').description('write the plain archive to stdout, for pg_restore'))
+    .addHelpText('after', EXAMPLES)
+    .action((id: string, flags: FindFlags) => cat(id, flags, context))
 }
+
+const EXAMPLES = `
+Examples:
+  $ pg-backup cat latest --of app --store file:///var/backups/postgres | pg_restore --list
+  $ pg-backup cat latest --of app | pg_restore --dbname=app_copy --table=people`
 
 async function cat(id: string, flags: FindFlags, context: CliContext): Promise<void> {
   if (process.stdout.isTTY)
