@@ -74,11 +74,15 @@ function fit(cell: string, width: number, align: 'left' | 'right'): string {
 
 /** Columns that a text takes on a terminal; without its colours. */
 export function textWidth(text: string): number {
+  if (PLAIN.test(text)) return text.length
   return graphemes(stripVTControlCharacters(text)).reduce(
     (width, each) => width + (WIDE.test(each) ? 2 : 1),
     0,
   )
 }
+
+/** What most cells are. */
+const PLAIN = /^[ -~]*$/
 
 /** East Asian wide and fullwidth characters, and emoji (Unicode Standard Annex 11, by its blocks). */
 const WIDE =
@@ -109,7 +113,9 @@ export function truncate(text: string, width: number): string {
   return `${kept}…`
 }
 
+const segmenter = new Intl.Segmenter('en')
+
 /** What a reader sees as single characters, also where they have several code points. */
 function graphemes(text: string): string[] {
-  return Array.from(new Intl.Segmenter('en').segment(text), ({ segment }) => segment)
+  return Array.from(segmenter.segment(text), ({ segment }) => segment)
 }

@@ -2,12 +2,12 @@
 export const COMPLETION_CASES: readonly (readonly [typed: string, offered: readonly string[]])[] = [
   ['sample-cli cr', ['create']],
   ['sample-cli c', ['completion', 'config', 'create']],
-  ['sample-cli create --f', ['--format']],
+  ['sample-cli create --fo', ['--format']],
   ['sample-cli create --quiet --st', ['--store']],
   ['sample-cli create --format ', ['json', 'slack']],
   ['sample-cli create --format s', ['slack']],
   // The value of an option is no command, even if it looks like one.
-  ['sample-cli create --store config --f', ['--format']],
+  ['sample-cli create --store config --fo', ['--format']],
   ['sample-cli config ', ['help', 'lint', 'size']],
   ['sample-cli config size ', ['large', 'small']],
   ['sample-cli completion f', ['fish']],
