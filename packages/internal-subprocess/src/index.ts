@@ -1,6 +1,8 @@
 /** Child processes: started without a shell, watched to their end, and killed for certain. */
-import { spawn, type ChildProcessByStdio } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
+import type { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
+import { openBlockPipe } from './block-pipe.ts'
 
 /** How long a child may take to end after SIGTERM before it gets SIGKILL. */
 const KILL_AFTER_MS = 5000
@@ -18,9 +20,8 @@ export interface SpawnOptions {
   readonly onStderrLine?: (line: string) => void
 }
 
-export interface Program {
+interface RunningProgram {
   readonly stdin: Writable
-  readonly stdout: Readable
   /**
    * Resolves when the child ended with code 0; rejects with {@link ProgramError} when it did not,
    * and with `signal.reason` when it was aborted. Settles only after the child is gone. Has a
@@ -31,6 +32,18 @@ export interface Program {
   stderrTail(): string
   /** SIGTERM, then SIGKILL; resolves when the child is gone. */
   kill(): Promise<void>
+}
+
+export interface Program extends RunningProgram {
+  readonly stdout: Readable
+}
+
+export interface BlockProgram extends RunningProgram {
+  /**
+   * stdout, in blocks. A block is valid until the next one is asked for; then its memory is filled
+   * again. Ends when the child closes stdout; whether it ended well, `exited` tells.
+   */
+  readonly blocks: AsyncIterable<Buffer>
 }
 
 /** A program that could not be started, or did not end with code 0. */
@@ -61,11 +74,59 @@ interface ProgramEnd {
 
 /** Starts `command` with pipes on all three streams. Does not throw: a failed start rejects `exited`. */
 export function startProgram(command: string, options: SpawnOptions): Program {
+  const { program, stdout } = launch(command, options, 'pipe')
+  return {
+    ...program,
+    stdout: stdout!,
+    kill: () => {
+      // A reader that stopped reading must not keep the child's pipe, and so the child, open.
+      stdout!.destroy()
+      return program.kill()
+    },
+  }
+}
+
+/**
+ * Starts `command` to read much from its stdout: into few blocks of memory, which are used again and
+ * again. `onBytes` sees the bytes as soon as they come; what it throws fails `blocks`. For its pipe it
+ * needs a temporary folder that can be written to; without one it is slower, and works all the same.
+ */
+export async function startBlockProgram(
+  command: string,
+  options: SpawnOptions & { readonly onBytes: (bytes: Buffer) => void },
+): Promise<BlockProgram> {
+  const pipe = await openBlockPipe(options).catch(() => undefined)
+  const { program, stdout } = launch(command, options, pipe?.childEnd ?? 'pipe')
+  pipe?.childEnd.destroy()
+  return {
+    ...program,
+    blocks: pipe?.blocks ?? tap(stdout!, options.onBytes),
+    kill: () => {
+      pipe?.destroy()
+      stdout?.destroy()
+      return program.kill()
+    },
+  }
+}
+
+async function* tap(stream: Readable, onBytes: (bytes: Buffer) => void): AsyncGenerator<Buffer> {
+  for await (const bytes of stream) {
+    onBytes(bytes as Buffer)
+    yield bytes as Buffer
+  }
+}
+
+function launch(
+  command: string,
+  options: SpawnOptions,
+  stdout: 'pipe' | Socket,
+): { program: RunningProgram; stdout: Readable | null } {
   const child = spawn(command, options.args, {
     env: options.env ?? process.env,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    stdio: ['pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', stdout, 'pipe'],
   })
+  const stdin = child.stdin!
   const stderr = collectStderr(child, options.onStderrLine)
   let killTimer: NodeJS.Timeout | undefined
   const terminate = (): void => {
@@ -76,7 +137,7 @@ export function startProgram(command: string, options: SpawnOptions): Program {
   options.signal?.addEventListener('abort', terminate, { once: true })
   if (options.signal?.aborted === true) terminate()
   // What a child does not read any more (EPIPE) shows in its exit code, which says why.
-  child.stdin.on('error', () => child.stdin.destroy())
+  stdin.on('error', () => stdin.destroy())
 
   const exited = new Promise<void>((resolve, reject) => {
     let startError: unknown
@@ -97,18 +158,16 @@ export function startProgram(command: string, options: SpawnOptions): Program {
     }
   })
   const gone = exited.catch(() => undefined)
-  return {
-    stdin: child.stdin,
-    stdout: child.stdout,
+  const program = {
+    stdin,
     exited,
     stderrTail: stderr,
-    kill: async () => {
+    kill: () => {
       terminate()
-      // A reader that stopped reading must not keep the child's pipe, and so the child, open.
-      child.stdout.destroy()
-      await gone
+      return gone
     },
   }
+  return { program, stdout: child.stdout }
 }
 
 /** Runs `command` to its end and returns its stdout as text; for small outputs. */
@@ -124,21 +183,19 @@ export async function runProgram(command: string, options: SpawnOptions): Promis
   return output
 }
 
-function collectStderr(
-  child: ChildProcessByStdio<Writable, Readable, Readable>,
-  onLine: ((line: string) => void) | undefined,
-): () => string {
+function collectStderr(child: ChildProcess, onLine: ((line: string) => void) | undefined): () => string {
   let tail = ''
   let line = ''
-  child.stderr.setEncoding('utf8')
-  child.stderr.on('data', (text: string) => {
+  const stream = child.stderr!
+  stream.setEncoding('utf8')
+  stream.on('data', (text: string) => {
     tail = (tail + text).slice(-STDERR_TAIL_BYTES)
     if (onLine === undefined) return
     const lines = (line + text).split('\n')
     line = lines.pop()!.slice(-STDERR_TAIL_BYTES)
     for (const each of lines) onLine(each)
   })
-  child.stderr.on('end', () => {
+  stream.on('end', () => {
     if (line !== '') onLine?.(line)
   })
   return () => tail.trim()

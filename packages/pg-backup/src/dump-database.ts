@@ -1,4 +1,4 @@
-import { ProgramError, startProgram, type Program } from '@ops/internal-subprocess'
+import { ProgramError, startBlockProgram, type BlockProgram } from '@ops/internal-subprocess'
 import {
   createArchiveReader,
   isArchiveError,
@@ -21,7 +21,7 @@ export interface DumpOptions {
 }
 
 export interface RunningDump {
-  /** The archive's bytes. Ends only after `pg_dump` ended with code 0 and the archive was read to its end; fails otherwise. */
+  /** The archive's bytes; each piece is valid until the next is asked for. Ends only after `pg_dump` ended with code 0 and the archive was read to its end; fails otherwise. */
   readonly bytes: AsyncIterable<Buffer>
   readonly progress: ArchiveReader['progress']
   /** What `pg_dump` said on stderr so far, a line each. */
@@ -45,7 +45,7 @@ export function dumpDatabase(options: DumpOptions): RunningDump {
   const reader = createArchiveReader({ digest: options.digest ?? true })
   const warnings: string[] = []
   let contents: ArchiveContents | undefined
-  let pgDump: Program | undefined
+  let pgDump: BlockProgram | undefined
   return {
     bytes: run(),
     get progress() {
@@ -63,7 +63,7 @@ export function dumpDatabase(options: DumpOptions): RunningDump {
 
   async function* run(): AsyncGenerator<Buffer, void, undefined> {
     const env = connectionEnvironment(options.connection, options.env)
-    pgDump = startProgram(options.program.path, {
+    pgDump = await startBlockProgram(options.program.path, {
       args: [
         '--format=custom',
         '--compress=0',
@@ -72,16 +72,14 @@ export function dumpDatabase(options: DumpOptions): RunningDump {
       ],
       env: { ...env, PGOPTIONS: `${env['PGOPTIONS'] ?? ''} ${STABLE_OUTPUT}`.trim() },
       signal: options.signal,
+      onBytes: (bytes) => reader.write(bytes),
       onStderrLine: (line) => {
         if (warnings.length < MAX_WARNINGS) warnings.push(line)
       },
     })
     pgDump.stdin.end()
     try {
-      for await (const chunk of pgDump.stdout) {
-        reader.write(chunk as Buffer)
-        yield chunk as Buffer
-      }
+      yield* pgDump.blocks
       await pgDump.exited
       contents = reader.end()
     } catch (error) {
