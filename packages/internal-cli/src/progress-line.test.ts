@@ -5,7 +5,7 @@ import { createProgressLine } from './progress-line.ts'
 interface Screen {
   readonly stream: NodeJS.WriteStream
   /** What was written since the last look. */
-  take(): string
+  readonly take: () => string
 }
 
 /** A stream that says of itself what a terminal of this width says, or nothing. */

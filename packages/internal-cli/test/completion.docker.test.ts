@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { dockerAvailable, needs } from '@ops/testbed'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { COMPLETION_CASES } from './completion-cases.ts'
 
 const run = promisify(execFile)
@@ -30,39 +30,26 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-/** Runs a program of the image, with the scripts in /work, and returns its lines. */
-async function inShell(...command: string[]): Promise<string[]> {
+/** What the shell offers for each case, by what was typed. */
+async function offers(...driver: string[]): Promise<Record<string, string[]>> {
   const mounts = ['--volume', `${folder}:/work`, '--volume', `${DOCKER_FOLDER}:/drivers:ro`]
-  const { stdout } = await run('docker', [
-    'run',
-    '--rm',
-    ...mounts,
-    '--workdir',
-    '/work/files',
-    IMAGE,
-    ...command,
-  ])
-  return stdout.split(/\r?\n/).filter((line) => line !== '')
+  const typed = COMPLETION_CASES.map(([line]) => line)
+  const { stdout } = await run('docker', ['run', '--rm', ...mounts, IMAGE, ...driver, ...typed])
+  const sections = stdout.split('typed: ').slice(1)
+  return Object.fromEntries(
+    sections.map((section) => {
+      const [line, ...words] = section.split(/\r?\n/)
+      // A blank in the name of a file comes as the shell writes it.
+      const offered = words.filter((word) => word !== '').map((word) => word.replaceAll('\\ ', ' '))
+      return [line, [...new Set(offered)].toSorted()]
+    }),
+  )
 }
 
-/** As the shells write a blank in a file's name. */
-const unescape = (word: string): string => word.replaceAll('\\ ', ' ')
-
-const cases = COMPLETION_CASES.map(([typed, offers]) => ({ typed, offers }))
-
-describe('zsh completes', () => {
-  it.for(cases)('$typed', async ({ typed, offers }, context) => {
-    needs(context, hasDocker, 'no Docker engine answers')
-    const offered = await inShell('zsh', '-f', '/drivers/complete.zsh', typed)
-    expect([...new Set(offered.map(unescape))].toSorted()).toEqual(offers)
-  })
-})
-
-describe('fish completes', () => {
-  it.for(cases)('$typed', async ({ typed, offers }, context) => {
-    needs(context, hasDocker, 'no Docker engine answers')
-    const script = 'source /work/completion.fish; complete --do-complete $argv[1]'
-    const offered = await inShell('fish', '--no-config', '--command', script, typed)
-    expect(offered.map((line) => unescape(line.split('\t')[0]!)).toSorted()).toEqual(offers)
-  })
+it.for([
+  ['zsh', '-f', '/drivers/complete.zsh'],
+  ['fish', '--no-config', '/drivers/complete.fish'],
+])('%s completes commands, options, choices and files', async (driver, context) => {
+  needs(context, hasDocker, 'no Docker engine answers')
+  expect(await offers(...driver)).toEqual(Object.fromEntries(COMPLETION_CASES))
 })

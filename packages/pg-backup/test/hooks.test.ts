@@ -189,7 +189,9 @@ describe('hooks', () => {
     await using receiver = await startReceiver()
     const connection = { ...connectionTo(server, 'app'), password: 'wrong-hunter2' }
     const notifier = webhookNotifier({ url: receiver.url })
-    await expect(createBackup({ store: place.store, connection, hooks: [notifier] })).rejects.toThrow()
+    await expect(createBackup({ store: place.store, connection, hooks: [notifier] })).rejects.toThrow(
+      'authentication',
+    )
     expect(receiver.requests).toHaveLength(1)
     const { body } = receiver.requests[0]!
     expect(JSON.parse(body)).toMatchObject({

@@ -13,10 +13,16 @@ export function withOutputFlags(command: Command): Command {
     .option('--json', 'print events as JSON, one a line; the last one is "done" or "failed"')
 }
 
+/** Has whatever belongs to its phase. */
+interface ProgressEvent {
+  readonly phase: string
+  readonly [field: string]: unknown
+}
+
 /** What a command says while it works and when it is done: to people on stderr, to programs on stdout. */
 export interface Output extends Disposable {
   /** Shows how far it is: the event to programs, the fields, the most important one first, to people. */
-  progress<Event extends { readonly phase: string }>(event: Event, fields: () => readonly string[]): void
+  progress(event: ProgressEvent, fields: () => readonly string[]): void
   /** For programs alone. */
   event(event: { readonly event: string }): void
   /** The end: the result to programs, lines to people, and data on stdout for a script. */
