@@ -100,6 +100,11 @@ export function printable(text: string): string {
   })
 }
 
+/** One printable line of what a program underneath may have said in many: a log or a mail of cron holds it together. */
+export function oneLine(text: string): string {
+  return printable(text.trim().replaceAll(/\s*\n\s*/g, '; '))
+}
+
 /** The text in at most `width` columns, its end cut off by `…` where it is longer. */
 export function truncate(text: string, width: number): string {
   if (textWidth(text) <= width) return text

@@ -5,7 +5,7 @@ import { styleText } from 'node:util'
 import { Command, CommanderError } from 'commander'
 import { errorMessage } from '@ops/internal-error'
 import { addCompletion } from './completion/completion-command.ts'
-import { printable } from './format.ts'
+import { oneLine } from './format.ts'
 
 /** Exit codes of every bin. A signal ends a bin with 128 + its number, after it has cleaned up. */
 export const EXIT = { done: 0, failed: 1, usage: 2, findings: 3 } as const
@@ -122,12 +122,7 @@ async function reportError(
   context: CliContext,
 ): Promise<void> {
   const { code, details } = (error ?? {}) as { code?: unknown; details?: unknown }
-  // One line, whatever a program underneath has said: a log or a mail of cron holds it together.
-  const message = printable(
-    errorMessage(error)
-      .trim()
-      .replaceAll(/\s*\n\s*/g, '; '),
-  )
+  const message = oneLine(errorMessage(error))
   const suffix = typeof code === 'string' ? ` [${code}]` : ''
   context.say(`${styleText('red', `${definition.name}:`, { stream: process.stderr })} ${message}${suffix}`)
   if (process.env['OPS_DEBUG'] !== undefined && error instanceof Error) context.say(String(error.stack))

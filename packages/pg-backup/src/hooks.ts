@@ -52,32 +52,41 @@ export async function withHooks(
   options: CreateBackupOptions,
   takeBackup: () => Promise<BackupResult>,
 ): Promise<BackupResult> {
-  const { signal, now = () => new Date() } = options
-  signal?.throwIfAborted()
-  const started = now()
-  const attempt = describeAttempt(options, started)
+  options.signal?.throwIfAborted()
+  const attempt = describeAttempt(options)
   await callHooks(options, 'onStart', attempt)
-  let result: BackupResult
-  try {
-    result = await takeBackup()
-  } catch (error) {
-    const durationMs = now().getTime() - started.getTime()
-    await callHooks(options, 'onFailure', { ...attempt, code: failureCode(error, signal), error, durationMs })
-    throw error
-  }
+  const result = await tellingOfFailure(options, attempt, takeBackup)
   await callHooks(options, 'onSuccess', { ...attempt, result })
   return result
 }
 
-function describeAttempt(
-  { cluster, connection, env = process.env }: CreateBackupOptions,
-  at: Date,
-): BackupAttempt {
+/** Does work without which there is no backup at all, and tells the hooks if it fails. */
+export async function withFailureHook<T>(options: CreateBackupOptions, work: () => Promise<T>): Promise<T> {
+  return await tellingOfFailure(options, describeAttempt(options), work)
+}
+
+async function tellingOfFailure<T>(
+  options: CreateBackupOptions,
+  attempt: BackupAttempt,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const { signal, now = () => new Date() } = options
+    const durationMs = Math.max(0, now().getTime() - Date.parse(attempt.startedAt))
+    await callHooks(options, 'onFailure', { ...attempt, code: failureCode(error, signal), error, durationMs })
+    throw error
+  }
+}
+
+function describeAttempt(options: CreateBackupOptions): BackupAttempt {
+  const { cluster = 'main', connection, env = process.env, now = () => new Date() } = options
   const { database, user } = connection ?? {}
   return {
-    cluster: cluster ?? 'main',
+    cluster,
     database: database ?? env['PGDATABASE'] ?? user ?? env['PGUSER'] ?? userInfo().username,
-    startedAt: at.toISOString(),
+    startedAt: now().toISOString(),
   }
 }
 

@@ -1,5 +1,6 @@
 import { formatBytes, formatCount, formatDuration } from '@ops/internal-cli'
-import type { Difference, PhaseTime, TableVerdict, VerificationReport } from './report.ts'
+import type { CheckOutcome, Difference, PhaseTime, TableVerdict, VerificationReport } from './report.ts'
+import { verdictSentence } from './verdict-sentence.ts'
 
 /**
  * The report as one HTML page for people and auditors: no scripts and no outside assets, light and
@@ -22,9 +23,11 @@ export function renderHtml(report: VerificationReport): string {
 ${verdict(report)}
 ${report.differences.length === 0 ? '' : differences(report.differences)}
 ${facts(report)}
+${checks(report.checks)}
 ${timeline(report.phases)}
 ${report.tables.length === 0 ? '' : tables(report.tables)}
 ${list('Warnings of pg_restore', report.warnings)}
+${list('How the target differed from the source', report.adaptations)}
 ${list('Not checked by this drill', report.notChecked)}
 </main>
 </body>
@@ -32,36 +35,24 @@ ${list('Not checked by this drill', report.notChecked)}
 `
 }
 
-function verdict({
-  verdict: outcome,
-  backup,
-  totals,
-  differences: found,
-  finishedAt,
-}: VerificationReport): string {
-  const text =
-    outcome === 'proven'
-      ? `Every one of ${formatCount(totals.rows)} rows in ${formatCount(totals.tables)} tables came back, byte for byte, with ` +
-        `${formatCount(totals.schemaObjects)} schema objects, ${formatCount(totals.sequences)} sequences and ${formatCount(totals.largeObjects)} large objects.`
-      : `${formatCount(found.length)} ${found.length === 1 ? 'thing is' : 'things are'} not as the backup's manifest says. Do not rely on this backup.`
+function verdict(report: VerificationReport): string {
+  const { verdict: outcome, backup, finishedAt } = report
   return `<header class="${outcome}">
 <p class="eyebrow">Restore drill of ${time(finishedAt)}</p>
 <h1>${outcome === 'proven' ? 'Proven' : 'Disproven'}</h1>
-<p class="lead">${text}</p>
+<p class="lead">${escape(verdictSentence(report))}</p>
 <p>Database <strong>${escape(backup.database)}</strong> in cluster <strong>${escape(backup.cluster)}</strong>, backup <code>${escape(backup.id)}</code></p>
 </header>`
 }
 
-function facts({ backup, target, totals, startedAt, durationMs, phases }: VerificationReport): string {
-  const age = Date.parse(startedAt) - Date.parse(backup.startedAt)
-  const restore = phases.find((phase) => phase.phase === 'restore')
+function facts({ backup, target, totals, tool, durationMs, recoveryMs }: VerificationReport): string {
   const rows: [string, string][] = [
-    ['Backup taken', `${time(backup.startedAt)}, ${formatDuration(Math.max(age, 0))} before the drill`],
+    ['Backup taken', `${time(backup.startedAt)}, ${formatDuration(backup.ageMs)} before the drill (RPO)`],
     [
-      'Restoring took',
-      restore === undefined
+      'Recovery took',
+      recoveryMs === null
         ? 'not reached'
-        : `${formatDuration(restore.durationMs)} (a recovery takes at least this)`,
+        : `${formatDuration(recoveryMs)}, with the start of an ephemeral server (RTO)`,
     ],
     ['The whole drill took', formatDuration(durationMs)],
     [
@@ -73,18 +64,53 @@ function facts({ backup, target, totals, startedAt, durationMs, phases }: Verifi
       'Restored on',
       target === null
         ? 'not reached'
-        : `PostgreSQL ${escape(target.serverVersion)}, pg_dump ${escape(target.pgDump)}`,
+        : `PostgreSQL ${escape(target.serverVersion)}, ${TARGETS[target.kind]}; pg_restore ${escape(target.pgRestore)}, pg_dump ${escape(target.pgDump)}`,
     ],
     ['Store', `<code>${escape(backup.store)}</code>`],
+    ['Manifest', `<code>sha256:${escape(backup.manifestSha256)}</code>`],
+    ['Drilled by', escape(tool)],
   ]
   return `<section><h2>What was drilled</h2><dl>${rows.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join('')}</dl></section>`
 }
 
+const TARGETS: Record<NonNullable<VerificationReport['target']>['kind'], string> = {
+  local: 'an ephemeral server from local programs',
+  container: 'an ephemeral server in a container',
+  server: 'a scratch database on a given server',
+}
+
+function checks(made: readonly CheckOutcome[]): string {
+  const rows = made.map(({ check, result, reason, durationMs, differences: count }) => {
+    const found = count === 0 ? '' : `${formatCount(count)} ${count === 1 ? 'difference' : 'differences'}`
+    const says = [found, reason ?? ''].filter((text) => text !== '').join('; ')
+    return `<tr class="${result}"><th scope="row">${CHECK_NAMES[check]}</th><td>${result}</td><td>${escape(says)}</td><td class="number">${result === 'skipped' ? '' : formatDuration(durationMs)}</td></tr>`
+  })
+  return `<section><h2>Checks</h2><div class="scroll"><table class="checks"><thead><tr><th scope="col">Check</th><th scope="col">Result</th><th scope="col">Says</th><th scope="col" class="number">Took</th></tr></thead><tbody>${rows.join('')}</tbody></table></div></section>`
+}
+
+const CHECK_NAMES: Record<CheckOutcome['check'], string> = {
+  freshness: 'Backup is young enough (RPO)',
+  checksums: 'Checksums of the objects',
+  restore: 'Restore without errors',
+  rows: 'Rows and digests of the tables',
+  schema: 'Schema objects',
+  sequences: 'Sequences',
+  'large-objects': 'Large objects',
+  extensions: 'Extensions',
+  validity: 'Indexes and constraints valid',
+  collations: 'Collation versions',
+  assertions: 'Own assertions',
+  amcheck: 'Heaps and indexes sound (pg_amcheck)',
+  duration: 'Back in time (RTO)',
+}
+
 const PHASE_NAMES: Record<PhaseTime['phase'], string> = {
   check: 'Checksums',
+  start: 'Start target',
   restore: 'Restore',
   digest: 'Digest',
   compare: 'Compare',
+  inspect: 'Inspect',
   'clean up': 'Clean up',
 }
 
@@ -106,14 +132,14 @@ function timeline(phases: readonly PhaseTime[]): string {
 function differences(found: readonly Difference[]): string {
   const items = found.map(
     ({
-      kind,
+      check,
       object,
       problem,
       expected,
       actual,
-    }) => `<li><p><strong>${escape(kind)} <code>${escape(object)}</code></strong>: ${escape(problem)}</p>
-${expected === undefined ? '' : `<p class="side"><span>dumped</span> <code>${escape(expected)}</code></p>`}
-${actual === undefined ? '' : `<p class="side"><span>restored</span> <code>${escape(actual)}</code></p>`}</li>`,
+    }) => `<li><p><strong>${escape(check)} <code>${escape(object)}</code></strong>: ${escape(problem)}</p>
+${expected === undefined ? '' : `<div class="side"><span>expected</span> <pre>${escape(expected)}</pre></div>`}
+${actual === undefined ? '' : `<div class="side"><span>restored</span> <pre>${escape(actual)}</pre></div>`}</li>`,
   )
   return `<section><h2>What differs</h2><ol class="differences">${items.join('')}</ol></section>`
 }
@@ -176,7 +202,10 @@ th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-top: 1px solid
 thead th { color: var(--muted); border: 0 } .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
 tr.equal td:nth-child(2) { color: var(--good) } tr:is(.differs, .missing, .extra) td:nth-child(2) { color: var(--bad); font-weight: 600 }
 .timeline th { width: 7rem } .track { width: 100% } .track span { display: block; height: .7rem; min-width: 2px; margin-top: .4rem; background: var(--bar); border-radius: .2rem }
-.differences { padding-left: 1.2rem; margin: 0 } .side span { color: var(--muted); display: inline-block; width: 5rem }
+.differences { padding-left: 1.2rem; margin: 0 } .differences li + li { margin-top: 1rem }
+.side { display: grid; grid-template-columns: 5rem 1fr; gap: .5rem } .side span { color: var(--muted) }
+pre { margin: 0; font: .85em/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere }
+tr.pass td:nth-child(2) { color: var(--good) } tr.fail td:nth-child(2) { color: var(--bad); font-weight: 600 } tr.skipped td { color: var(--muted) }
 ul { margin: 0; padding-left: 1.2rem }
 @media (max-width: 40rem) { dl div { grid-template-columns: 1fr; gap: 0 } }
 @media print { body { background: none } section { break-inside: avoid } }

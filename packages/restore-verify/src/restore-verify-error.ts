@@ -1,13 +1,29 @@
 import { brandError, OpsError } from '@ops/internal-error'
 
 /** Every code of {@link RestoreVerifyError}; the README says what each one means. */
-export const restoreVerifyErrorCodes = ['VERIFY_SCRATCH_FAILED', 'VERIFY_NOT_COMPARABLE'] as const
+export const restoreVerifyErrorCodes = [
+  'VERIFY_BAD_OPTIONS',
+  'VERIFY_NOT_COMPARABLE',
+  'VERIFY_TARGET_IS_SOURCE',
+  'VERIFY_TARGET_UNAVAILABLE',
+  'VERIFY_TARGET_LACKS',
+  'VERIFY_TARGET_FAILED',
+  'VERIFY_NO_SPACE',
+  'VERIFY_SCRATCH_FAILED',
+  'VERIFY_RECORD_INVALID',
+  'VERIFY_NO_REPORT',
+] as const
 
 export type RestoreVerifyErrorCode = (typeof restoreVerifyErrorCodes)[number]
 
+/** Facts beside the message, as far as they apply. */
 export interface RestoreVerifyErrorDetails {
   /** The scratch database that the error is about. */
   scratchDatabase?: string
+  /** What the target does not have and the backup needs. */
+  lacks?: string[]
+  /** The object in the store that the error is about. */
+  key?: string
 }
 
 /** The drill could not be run. What the drill found out about the backup is in its report, not in an error. */

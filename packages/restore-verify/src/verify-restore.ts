@@ -1,20 +1,40 @@
+import { createHash } from 'node:crypto'
+import { ProgramError } from '@ops/internal-subprocess'
 import type { ObjectStore } from '@ops/object-store'
 import {
-  checkBackup,
+  backupFolder,
   digestDatabase,
   findBackup,
   isBackupError,
   readManifest,
-  restoreBackup,
+  type BackupRef,
   type Logger,
   type Manifest,
-  type PgConnection,
   type RestoreResult,
 } from '@ops/pg-backup'
-import { compareContents } from './compare-contents.ts'
-import type { Difference, PhaseTime, VerificationReport } from './report.ts'
+import { buildReport } from './build-report.ts'
+import { checkAmcheck } from './checks/amcheck.ts'
+import { checkAssertions, type Assertion } from './checks/assertions.ts'
+import { createCheckRun, type CheckRun } from './checks/check-run.ts'
+import { checkChecksums } from './checks/checksums.ts'
+import { checkCollations } from './checks/collations.ts'
+import { checkDuration } from './checks/duration.ts'
+import { checkExtensions } from './checks/extensions.ts'
+import { checkFreshness } from './checks/freshness.ts'
+import { checkLargeObjects } from './checks/large-objects.ts'
+import { checkRestore } from './checks/restore.ts'
+import { compareTables, tableDifferences } from './checks/rows.ts'
+import { compareSchema, withDefinitions } from './checks/schema.ts'
+import { checkSequences } from './checks/sequences.ts'
+import { checkValidity } from './checks/validity.ts'
+import { withinDiskLimit } from './disk-limit.ts'
+import { prepareTarget, type AdaptOptions } from './prepare-target.ts'
+import { readStored } from './read-stored.ts'
+import { recordDrill } from './record.ts'
+import type { CheckName, PhaseTime, TableVerdict, VerificationReport } from './report.ts'
 import { RestoreVerifyError } from './restore-verify-error.ts'
-import { removeAbandoned, reserveScratchDatabase, type ScratchDatabase } from './scratch-database.ts'
+import { archiveSchema, clusterNeeds, databaseSchema, definitionsOf, type ClusterNeeds } from './schema-script.ts'
+import { openTarget, type Target, type TargetOptions } from './targets/target.ts'
 
 export type VerifyProgress = {
   readonly phase: PhaseTime['phase']
@@ -24,7 +44,7 @@ export type VerifyProgress = {
   readonly rows?: number
 }
 
-export interface VerifyRestoreOptions {
+export interface VerifyRestoreOptions extends AdaptOptions {
   readonly store: ObjectStore
   /** @default 'main' */
   readonly cluster?: string
@@ -32,16 +52,24 @@ export interface VerifyRestoreOptions {
   readonly database: string
   /** An id. @default 'latest' */
   readonly id?: string
-  /**
-   * The server to restore on, and a role that may create databases there. Its `database` is only
-   * used to get in; nothing in it is touched. The source's roles must exist there, or use `noOwner`
-   * and `noPrivileges`. @default libpq's `PG*` variables, database `postgres`
-   */
-  readonly connection?: PgConnection
+  /** Where to restore to. @default { kind: 'local' } */
+  readonly target?: TargetOptions
+  /** Checks that are not to be made; the report says so. `restore` cannot be left out. @default none */
+  readonly skip?: readonly CheckName[]
+  /** What must hold in the restored database. @default none */
+  readonly assertions?: readonly Assertion[]
+  /** The RPO: the backup may be this old when the drill begins. @default no limit */
+  readonly maxAgeMs?: number
+  /** The RTO: restoring, with the start of an ephemeral server, may take this long. @default no limit */
+  readonly maxRecoveryMs?: number
   /** Restore without owners; they are then not compared, and the report says so. @default false */
   readonly noOwner?: boolean
   /** Restore without GRANTs; they are then not compared, and the report says so. @default false */
   readonly noPrivileges?: boolean
+  /** Connections that `pg_amcheck` checks with at a time. @default 2 */
+  readonly amcheckJobs?: number
+  /** Leave the result beside the backup, as `verification.json` and `verification-report.json`. @default true */
+  readonly record?: boolean
   readonly onProgress?: (progress: VerifyProgress) => void
   /** @default silent */
   readonly logger?: Logger
@@ -55,194 +83,200 @@ export interface VerifyRestoreOptions {
 /**
  * Proves that a backup restores: its checksums are compared, it is restored into a scratch database,
  * that database is dumped into nothing and digested exactly as the backup was, and every table,
- * sequence, large object, schema object and extension is compared with the manifest. The scratch
- * database is dropped whatever happens; what a killed drill left is dropped by the next one.
+ * sequence, large object, schema object and extension is compared with the manifest; then the
+ * database itself is looked over. Whatever happens, nothing stays on the target; what a killed drill
+ * left there is removed by the next one.
  *
  * A damaged or incomplete backup is a result (`verdict: 'disproven'`). A drill that could not be run
  * rejects with `RestoreVerifyError` or `BackupError` or, when aborted, with `signal.reason`.
  */
 export async function verifyRestore(options: VerifyRestoreOptions): Promise<VerificationReport> {
-  const { store, env = process.env, signal, now = () => new Date(), onProgress } = options
+  const { store, cluster, database, id = 'latest', signal } = options
   signal?.throwIfAborted()
-  const connection: PgConnection = {
-    ...options.connection,
-    database: options.connection?.database ?? 'postgres',
-  }
+  requireSense(options)
+  const backup = await findBackup({ store, cluster, database, id, signal })
+  const drill = await beginDrill(options, backup)
+  const report = await runDrill(drill)
+  if (options.record !== false) await recordDrill(store, report, signal)
+  return report
+}
+
+/** Everything that the steps of one drill share. */
+interface Drill {
+  readonly options: VerifyRestoreOptions
+  readonly manifest: Manifest
+  readonly manifestSha256: string
+  readonly checks: CheckRun
+  readonly phases: PhaseTime[]
+  readonly env: NodeJS.ProcessEnv
+  readonly now: () => Date
+  readonly startedAt: Date
+}
+
+async function beginDrill(options: VerifyRestoreOptions, backup: BackupRef): Promise<Drill> {
+  const { store, env = process.env, signal, now = () => new Date() } = options
   const startedAt = now()
-  const backup = await findBackup({
-    store,
-    cluster: options.cluster,
-    database: options.database,
-    id: options.id ?? 'latest',
-    signal,
-  })
   const manifest = await readManifest({ store, backup, signal })
-  requireDigests(manifest)
-  const phases: PhaseTime[] = []
-  const report = (parts: DrillParts): VerificationReport =>
-    buildReport({ ...parts, options, manifest, phases, startedAt, finishedAt: now() })
+  const text = await readStored(store, `${backupFolder(backup)}manifest.json`, signal)
+  const checks = createCheckRun(new Set(options.skip))
+  if (manifest.digest === null && checks.isOn('rows')) {
+    throw new RestoreVerifyError(
+      'VERIFY_NOT_COMPARABLE',
+      `backup ${manifest.id} of "${manifest.database}" was taken without digests, so nothing can be proven of its rows; take backups with digests on, or leave the check out (--skip rows)`,
+    )
+  }
+  const manifestSha256 = createHash('sha256').update(text ?? '').digest('hex')
+  return { options, manifest, manifestSha256, checks, phases: [], env, now, startedAt }
+}
 
-  const abandoned = await removeAbandoned({ connection, env, signal })
-  for (const name of abandoned)
-    options.logger?.warn({ database: name }, 'dropped the scratch database of a dead drill')
+async function runDrill(drill: Drill): Promise<VerificationReport> {
+  const { options, manifest, checks, env, startedAt } = drill
+  const { store, signal, onProgress } = options
+  const ageMs = Math.max(0, startedAt.getTime() - Date.parse(manifest.startedAt))
+  await checks.make('freshness', () => checkFreshness(ageMs, options.maxAgeMs))
+  const isWhole = await timed(drill, 'check', () =>
+    checks.make('checksums', () => checkChecksums({ store, manifest, signal, onProgress })),
+  )
+  if (!isWhole) return buildReport(drill, { ageMs, stoppedBy: 'the backup is damaged, so nothing was restored' })
 
-  const damage = await timed(phases, 'check', () => findDamage(store, manifest, options))
-  if (damage !== undefined) return report({ differences: [damage] })
-
-  const scratch = await reserveScratchDatabase({ connection, env, signal, now: startedAt })
+  const opened = performance.now()
+  const target = await timed(drill, 'start', () => openTargetOf(drill))
   try {
-    const restored = await timed(phases, 'restore', () => restoreInto(scratch, manifest, options))
-    const actual = await timed(phases, 'digest', () =>
-      digestDatabase({
-        connection: scratch.connection,
-        encoding: manifest.server.encoding,
-        pgDumpMajor: Number.parseInt(manifest.tools.pgDump, 10),
-        env,
-        signal,
-        onProgress,
-      }),
-    )
-    const compared = await timed(phases, 'compare', () =>
-      compareContents({
-        expected: manifest,
-        actual: actual.contents,
-        actualExtensions: actual.server.extensions,
-        compareOwners: options.noOwner !== true,
-        comparePrivileges: options.noPrivileges !== true,
-      }),
-    )
-    await timed(phases, 'clean up', () => scratch.remove())
-    const target = {
-      serverVersion: actual.server.version,
-      scratchDatabase: scratch.name,
-      pgDump: actual.pgDump,
-    }
-    return report({ ...compared, target, restored })
+    const parts = await withinDiskLimit(target, { env, signal }, (within) => restoreAndCompare(drill, target, within, opened))
+    await timed(drill, 'clean up', () => target.close())
+    return buildReport(drill, { ageMs, ...parts })
   } catch (error) {
-    await scratch.remove().catch((cleanUpError: unknown) => {
+    await target.close().catch((cleanUpError: unknown) => {
       options.logger?.error(
-        { database: scratch.name, error: String(cleanUpError) },
-        'the scratch database could not be dropped; the next drill will try again',
+        { database: target.database, error: String(cleanUpError) },
+        'the drill could not clean up; the next one will try again',
       )
     })
     throw signal?.aborted === true ? signal.reason : error
   }
 }
 
-function requireDigests(manifest: Manifest): void {
-  if (manifest.digest !== null) return
-  throw new RestoreVerifyError(
-    'VERIFY_NOT_COMPARABLE',
-    `backup ${manifest.id} of "${manifest.database}" was taken without digests, so nothing can be proven of its rows; take backups with digests on`,
-  )
+function openTargetOf({ options, manifest, env, now }: Drill): Promise<Target> {
+  const { target = { kind: 'local' }, signal, logger } = options
+  return openTarget(target, { manifest, env, now: now(), signal, logger })
 }
 
-async function findDamage(
-  store: ObjectStore,
-  manifest: Manifest,
-  options: VerifyRestoreOptions,
-): Promise<Difference | undefined> {
-  try {
-    await checkBackup({ store, manifest, signal: options.signal, onProgress: options.onProgress })
-    return undefined
-  } catch (error) {
-    if (!isBackupError(error) || error.code !== 'BACKUP_OBJECT_DAMAGED') throw error
-    return { kind: 'objects', object: error.details.key ?? manifest.id, problem: error.message }
+interface RestoredParts {
+  readonly restored?: RestoreResult
+  readonly recoveryMs?: number
+  readonly target?: VerificationReport['target']
+  readonly tables?: readonly TableVerdict[]
+  readonly adaptations: readonly string[]
+  readonly stoppedBy?: string
+}
+
+async function restoreAndCompare(
+  drill: Drill,
+  target: Target,
+  signal: AbortSignal | undefined,
+  opened: number,
+): Promise<RestoredParts> {
+  const { options, manifest, checks, env } = drill
+  const { store, noOwner = false, noPrivileges = false, onProgress } = options
+  const connection = { ...target.connection, database: target.database }
+  const needs = await timed(drill, 'start', () => needsOf(drill, signal))
+  const adaptations = await timed(drill, 'start', () =>
+    prepareTarget({ ...options, target, manifest, needs, skipOwners: noOwner, skipGrants: noPrivileges, env, signal }),
+  )
+  let restored: RestoreResult | undefined
+  const restoring = { store, manifest, connection, allowNonEmpty: true, checkFirst: false, noOwner, noPrivileges }
+  const cameBack = await timed(drill, 'restore', () =>
+    checks.make('restore', () =>
+      checkRestore({ ...restoring, onProgress, env, signal }, (result) => {
+        restored = result
+      }),
+    ),
+  )
+  if (!cameBack) return { adaptations, stoppedBy: 'the restore failed' }
+  const recoveryMs = performance.now() - opened
+  await checks.make('duration', () => checkDuration(recoveryMs, options.maxRecoveryMs))
+
+  const pgDumpMajor = Number.parseInt(manifest.tools.pgDump, 10)
+  const { encoding } = manifest.server
+  const actual = await timed(drill, 'digest', () =>
+    digestDatabase({ connection, encoding, pgDumpMajor, env, signal, onProgress }),
+  )
+  const tables = compareTables(manifest.tables, actual.contents.tables)
+  await timed(drill, 'compare', async () => {
+    const { contents, server } = actual
+    await checks.make('rows', () => ({ differences: tableDifferences(tables) }))
+    await checks.make('schema', async () => {
+      const wanted = { compareOwners: !noOwner, comparePrivileges: !noPrivileges }
+      const found = compareSchema(manifest.schemaObjects, contents.objects, wanted)
+      return {
+        differences: await withDefinitions(found, {
+          archive: (names) => definitionsOf(archiveSchema({ store, manifest, env, signal }), names),
+          restored: (names) => definitionsOf(databaseSchema({ connection, pgDumpMajor, env, signal }), names),
+        }),
+      }
+    })
+    await checks.make('sequences', () => checkSequences(manifest.sequences, contents.sequences))
+    await checks.make('large-objects', () => checkLargeObjects(manifest.largeObjects, contents.largeObjects))
+    await checks.make('extensions', () => checkExtensions(manifest.extensions, server.extensions))
+  })
+  await timed(drill, 'inspect', async () => {
+    const psql = { connection, env, signal }
+    await checks.make('validity', () => checkValidity(psql))
+    await checks.make('collations', () => checkCollations(psql))
+    await checks.make('assertions', () => checkAssertions(options.assertions ?? [], manifest.startedAt, psql))
+    const { amcheckJobs: jobs = 2 } = options
+    await checks.make('amcheck', () => checkAmcheck({ connection, serverMajor: actual.server.major, jobs, env, signal }))
+  })
+  return {
+    restored,
+    recoveryMs,
+    tables: checks.isOn('rows') ? tables : [],
+    adaptations,
+    target: {
+      kind: target.kind,
+      serverVersion: actual.server.version,
+      database: target.database,
+      pgDump: actual.pgDump,
+      pgRestore: restored!.pgRestore,
+    },
   }
 }
 
-function restoreInto(
-  scratch: ScratchDatabase,
-  manifest: Manifest,
-  options: VerifyRestoreOptions,
-): Promise<RestoreResult> {
-  const { store, noOwner, noPrivileges, env, signal, onProgress } = options
-  return restoreBackup({
-    store,
-    manifest,
-    connection: scratch.connection,
-    createDatabase: true,
-    checkFirst: false,
-    noOwner,
-    noPrivileges,
-    onProgress,
-    env,
-    signal,
-  })
+/** An archive that cannot even be read this far needs nothing: restoring it says what is wrong with it. */
+async function needsOf({ options, manifest, env }: Drill, signal: AbortSignal | undefined): Promise<ClusterNeeds> {
+  try {
+    return await clusterNeeds(archiveSchema({ store: options.store, manifest, env, signal }))
+  } catch (error) {
+    const isUnreadable =
+      error instanceof ProgramError || (isBackupError(error) && error.code === 'BACKUP_OBJECT_DAMAGED')
+    if (!isUnreadable || signal?.aborted === true) throw error
+    return { roles: new Set(), tablespaces: new Set() }
+  }
 }
 
-async function timed<T>(
-  phases: PhaseTime[],
-  phase: PhaseTime['phase'],
-  work: () => T | Promise<T>,
-): Promise<T> {
+/** Adds the time to the phase, which may come in several pieces. */
+async function timed<T>({ phases, options }: Drill, phase: PhaseTime['phase'], work: () => Promise<T>): Promise<T> {
   const begun = performance.now()
+  options.onProgress?.({ phase })
   try {
     return await work()
   } finally {
-    phases.push({ phase, durationMs: performance.now() - begun })
+    const durationMs = performance.now() - begun
+    const last = phases.at(-1)
+    if (last?.phase === phase) phases[phases.length - 1] = { phase, durationMs: last.durationMs + durationMs }
+    else phases.push({ phase, durationMs })
   }
 }
 
-interface DrillParts {
-  readonly tables?: VerificationReport['tables']
-  readonly differences: readonly Difference[]
-  readonly target?: NonNullable<VerificationReport['target']>
-  readonly restored?: RestoreResult
-}
-
-interface ReportFacts extends DrillParts {
-  readonly options: VerifyRestoreOptions
-  readonly manifest: Manifest
-  readonly phases: readonly PhaseTime[]
-  readonly startedAt: Date
-  readonly finishedAt: Date
-}
-
-function buildReport(facts: ReportFacts): VerificationReport {
-  const { options, manifest, startedAt, finishedAt, differences } = facts
-  const sum = (values: readonly number[]): number => values.reduce((total, each) => total + each, 0)
-  return {
-    format: 'ops.verification/1',
-    verdict: differences.length === 0 ? 'proven' : 'disproven',
-    backup: {
-      cluster: manifest.cluster,
-      database: manifest.database,
-      id: manifest.id,
-      store: options.store.url,
-      startedAt: manifest.startedAt,
-      storedBytes: sum(manifest.objects.map((object) => object.storedBytes)),
-      rawBytes: sum(manifest.objects.map((object) => object.rawBytes)),
-      serverVersion: manifest.server.version,
-      pgDump: manifest.tools.pgDump,
-    },
-    target: facts.target ?? null,
-    startedAt: startedAt.toISOString(),
-    finishedAt: finishedAt.toISOString(),
-    durationMs: sum(facts.phases.map((phase) => phase.durationMs)),
-    phases: facts.phases,
-    totals: {
-      tables: manifest.tables.length,
-      rows: sum(manifest.tables.map((table) => table.rows)),
-      bytes: sum(manifest.tables.map((table) => table.bytes)),
-      sequences: manifest.sequences.length,
-      largeObjects: manifest.largeObjects.count,
-      schemaObjects: manifest.schemaObjects.length,
-      extensions: manifest.extensions.length,
-    },
-    tables: facts.tables ?? [],
-    differences,
-    warnings: facts.restored?.warnings ?? [],
-    notChecked: notChecked(facts),
+function requireSense({ skip = [], maxAgeMs, maxRecoveryMs, assertions = [] }: VerifyRestoreOptions): void {
+  const refuse = (why: string): never => {
+    throw new RestoreVerifyError('VERIFY_BAD_OPTIONS', why)
   }
-}
-
-/** What a drill leaves out is said, so that "proven" never means more than it says. */
-function notChecked({ options, target }: ReportFacts): string[] {
-  if (target === undefined) return ['everything after the checksums: nothing was restored']
-  return [
-    "the database's own properties (ALTER DATABASE … SET, its grants and comment): the scratch database has another name",
-    ...(options.noOwner === true ? ['owners: restored without them'] : []),
-    ...(options.noPrivileges === true ? ['grants: restored without them'] : []),
-  ]
+  if (skip.includes('restore')) refuse('a drill without the check "restore" is none; use checkBackup of @ops/pg-backup to compare checksums')
+  for (const [name, value] of Object.entries({ maxAgeMs, maxRecoveryMs })) {
+    if (value !== undefined && !(value > 0)) refuse(`${name} is ${value}; it must be more than 0`)
+  }
+  for (const { name, sql } of assertions) {
+    if (name === '' || sql.trim() === '') refuse('an assertion needs a name and an SQL query')
+  }
 }

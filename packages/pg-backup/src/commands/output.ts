@@ -52,14 +52,16 @@ function textOutput(context: CliContext, quiet: boolean): Output {
   }
 }
 
-/** Of one phase an event a second is enough. */
+/** Of one phase of one database an event a second is enough. */
 function jsonOutput(context: CliContext, quiet: boolean): Output {
-  let shown = { phase: '', at: 0 }
+  const shown = new Map<unknown, { phase: string; at: number }>()
   return {
     progress: (event) => {
       const at = performance.now()
-      if (quiet || (event.phase === shown.phase && at - shown.at < EVENT_INTERVAL_MS)) return
-      shown = { phase: event.phase, at }
+      const before = shown.get(event['database'])
+      const isSoon = before?.phase === event.phase && at - before.at < EVENT_INTERVAL_MS
+      if (quiet || isSoon) return
+      shown.set(event['database'], { phase: event.phase, at })
       void context.printEvent({ event: 'progress', ...event })
     },
     event: (event) => {

@@ -1,0 +1,39 @@
+import type { CliContext } from '@ops/internal-cli'
+import { findBackup } from '@ops/pg-backup'
+import type { Command } from 'commander'
+import { readReport } from '../record.ts'
+import { renderMarkdown } from '../render-markdown.ts'
+import { RestoreVerifyError } from '../restore-verify-error.ts'
+import { openFlaggedStore, withStoreFlags, type StoreFlags } from './options.ts'
+import { withReportFlags, writeReport, type ReportFlags } from './write-report.ts'
+
+interface Flags extends StoreFlags, ReportFlags {
+  id: string
+  json?: boolean
+}
+
+export function addReport(program: Command, context: CliContext): void {
+  const command = withStoreFlags(program.command('report').description("show the report of a backup's last drill"))
+  withReportFlags(command)
+    .option('--id <id>', 'the backup: an id, or `latest`', 'latest')
+    .option('--json', 'print the report as JSON instead of Markdown')
+    .action((flags: Flags) => showReport(flags, context))
+}
+
+async function showReport(flags: Flags, context: CliContext): Promise<void> {
+  await using store = await openFlaggedStore(flags, context)
+  const { cluster, of: database, id } = flags
+  const { signal } = context
+  const backup = await findBackup({ store, cluster, database, id, signal })
+  const report = await readReport(store, backup, signal)
+  if (report === undefined) {
+    throw new RestoreVerifyError(
+      'VERIFY_NO_REPORT',
+      `backup ${backup.id} of "${database}" was never drilled: restore-verify run --of ${database} --id ${backup.id}`,
+    )
+  }
+  await writeReport(report, flags)
+  const writesFile = [flags.html, flags.markdown, flags.junit].some((file) => file !== undefined)
+  if (flags.json === true) await context.printJson(report)
+  else if (!writesFile) await context.print(renderMarkdown(report))
+}

@@ -1,0 +1,173 @@
+import {
+  createProgressLine,
+  EXIT,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  parseDurationMs,
+  parseInteger,
+  UsageError,
+  type CliContext,
+} from '@ops/internal-cli'
+import { Option, type Command } from 'commander'
+import { checkNames, type CheckName, type VerificationReport } from '../report.ts'
+import type { Which } from '../select-backups.ts'
+import { verifyBackups, type DrillResult } from '../verify-backups.ts'
+import { verifyRestore, type VerifyProgress, type VerifyRestoreOptions } from '../verify-restore.ts'
+import { assertionsFromFlags } from './assertion-flags.ts'
+import { openFlaggedStore, targetFromFlags, withStoreFlags, withTargetFlags, type StoreFlags, type TargetFlags } from './options.ts'
+import { withReportFlags, writeReport, type ReportFlags } from './write-report.ts'
+
+interface Flags extends StoreFlags, TargetFlags, ReportFlags {
+  id: string
+  neverDrilled?: boolean
+  sampleDays?: number
+  seed: string
+  skip?: CheckName[]
+  assert?: string[]
+  assertions?: string
+  rpo?: number
+  rto?: number
+  roles?: 'create' | 'require'
+  locale?: 'substitute' | 'require'
+  owner: boolean
+  privileges: boolean
+  amcheckJobs?: number
+  record: boolean
+  json?: boolean
+}
+
+export function addRun(program: Command, context: CliContext): void {
+  const command = withTargetFlags(withStoreFlags(program.command('run').description('drill one backup, or several')))
+  withReportFlags(command)
+    .option('--id <id>', 'the backup: an id, or `latest`', 'latest')
+    .option('--never-drilled', 'instead of one: every backup that was never drilled')
+    .option('--sample-days <days>', 'instead of one: one backup of every so many days', parseInteger(1, 36_500))
+    .option('--seed <text>', 'which ones the sample takes', 'ops')
+    .addOption(new Option('--skip <check...>', 'leave a check out').choices(checkNames.filter((name) => name !== 'restore')))
+    .option('--assert <sql...>', 'a query that must return true in the restored database')
+    .option('--assertions <file>', 'JSON: [{ "name", "sql", "min", "max" }]')
+    .option('--rpo <duration>', 'disproven when the backup is older, such as 26h', parseDurationMs)
+    .option('--rto <duration>', 'disproven when restoring takes longer, such as 2h', parseDurationMs)
+    .addOption(new Option('--roles <how>', 'roles that the target lacks').choices(['create', 'require']))
+    .addOption(new Option('--locale <how>', 'a locale that the target lacks').choices(['substitute', 'require']))
+    .option('--no-owner', 'restore without owners; they are then not compared')
+    .option('--no-privileges', 'restore without grants; they are then not compared')
+    .option('--amcheck-jobs <n>', 'connections of pg_amcheck (default: 2)', parseInteger(1, 64))
+    .option('--no-record', 'leave no verification.json beside the backup')
+    .option('--json', 'print the report as JSON; of several drills, a list of their results')
+    .action((flags: Flags) => run(flags, context))
+}
+
+async function run(flags: Flags, context: CliContext): Promise<void> {
+  const which = whichOf(flags)
+  const target = targetFromFlags(flags, context)
+  const assertions = await assertionsFromFlags(flags)
+  await using store = await openFlaggedStore(flags, context)
+  const line = createProgressLine()
+  const options: VerifyRestoreOptions = {
+    store,
+    cluster: flags.cluster,
+    database: flags.of,
+    target,
+    assertions,
+    skip: flags.skip,
+    maxAgeMs: flags.rpo,
+    maxRecoveryMs: flags.rto,
+    roles: flags.roles,
+    locale: flags.locale,
+    noOwner: !flags.owner,
+    noPrivileges: !flags.privileges,
+    amcheckJobs: flags.amcheckJobs,
+    record: flags.record,
+    env: context.env,
+    signal: context.signal,
+    onProgress: (progress) => line.update(describeProgress(progress)),
+  }
+  try {
+    if (which === undefined) {
+      const report = await verifyRestore({ ...options, id: flags.id })
+      line.clear()
+      await writeReport(report, flags)
+      sayAll(context, summary(report))
+      if (flags.json === true) await context.printJson(report)
+      if (report.verdict === 'disproven') context.exitWith(EXIT.findings)
+      return
+    }
+    const results = await verifyBackups({ ...options, which })
+    line.clear()
+    sayAll(context, results.length === 0 ? ['nothing to drill'] : results.flatMap(resultSummary))
+    if (flags.json === true) await context.printJson(results)
+    context.exitWith(exitOf(results))
+  } finally {
+    line.clear()
+  }
+}
+
+/** `undefined` for a single backup. */
+function whichOf({ neverDrilled, sampleDays, seed, id, html, markdown, junit }: Flags): Which | undefined {
+  const wished = [neverDrilled === true, sampleDays !== undefined, id !== 'latest'].filter(Boolean)
+  if (wished.length > 1) throw new UsageError('--id, --never-drilled and --sample-days exclude each other')
+  const several: Which | undefined =
+    sampleDays === undefined ? (neverDrilled === true ? 'never-drilled' : undefined) : { everyDays: sampleDays, seed }
+  if (several !== undefined && [html, markdown, junit].some((file) => file !== undefined)) {
+    throw new UsageError('--html, --markdown and --junit are for one drill; `restore-verify report` writes them for each id')
+  }
+  return several
+}
+
+/** A backup that was disproven is worse news than one that could not be drilled. */
+function exitOf(results: readonly DrillResult[]): number {
+  if (results.some((result) => 'report' in result && result.report.verdict === 'disproven')) return EXIT.findings
+  return results.some((result) => 'error' in result) ? EXIT.failed : EXIT.done
+}
+
+function resultSummary(result: DrillResult): string[] {
+  if ('report' in result) return summary(result.report)
+  const { code, message } = result.error
+  return [`NOT DRILLED: backup ${result.backup.id}: ${message}${code === undefined ? '' : ` [${code}]`}`]
+}
+
+function sayAll(context: CliContext, lines: readonly string[]): void {
+  for (const line of lines) context.say(line)
+}
+
+const DOING: Record<VerifyProgress['phase'], string> = {
+  check: 'comparing checksums',
+  start: 'starting the target',
+  restore: 'restoring',
+  digest: 'digesting what came back',
+  compare: 'comparing',
+  inspect: 'inspecting indexes and constraints',
+  'clean up': 'cleaning up',
+}
+
+function describeProgress({ phase, bytes, total, rows }: VerifyProgress): string {
+  return [
+    DOING[phase],
+    ...(bytes === undefined
+      ? []
+      : [`${formatBytes(bytes)}${total === undefined ? '' : ` of ${formatBytes(total)}`}`]),
+    ...(rows === undefined ? [] : [`${formatCount(rows)} rows`]),
+  ].join('  ')
+}
+
+const MOST_DIFFERENCES = 20
+
+function summary(report: VerificationReport): string[] {
+  const { verdict, backup, totals, differences, durationMs, recoveryMs } = report
+  const head = `backup ${backup.id} of "${backup.database}"`
+  if (verdict === 'disproven') {
+    return [
+      `DISPROVEN: ${head}: ${formatCount(differences.length)} difference(s)`,
+      ...differences.slice(0, MOST_DIFFERENCES).map((each) => `  ${each.check} ${each.object}: ${each.problem}`),
+      ...(differences.length > MOST_DIFFERENCES ? ['  … the report has all of them (--json, --html)'] : []),
+    ]
+  }
+  return [
+    `proven: ${head}: ${formatCount(totals.rows)} rows in ${formatCount(totals.tables)} tables, ${formatCount(totals.schemaObjects)} schema objects; ` +
+      `recovered in ${formatDuration(recoveryMs ?? 0)}, drill took ${formatDuration(durationMs)}`,
+    ...report.adaptations.map((each) => `  on the target: ${each}`),
+    ...report.notChecked.map((each) => `  not checked: ${each}`),
+  ]
+}

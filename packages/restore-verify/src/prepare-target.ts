@@ -1,0 +1,127 @@
+import { ProgramError } from '@ops/internal-subprocess'
+import { quoteIdentifier, quoteLiteral, runPsql, type Manifest, type PgConnection } from '@ops/pg-backup'
+import { RestoreVerifyError } from './restore-verify-error.ts'
+import type { ClusterNeeds } from './schema-script.ts'
+import type { Target } from './targets/target.ts'
+
+/** What to do about what the target's cluster does not have and the backup takes for granted. */
+export interface AdaptOptions {
+  /**
+   * Roles that own things, or that grants and policies name: `create` makes them, without a password and
+   * without a right to log in; `require` refuses a target that lacks one.
+   * @default 'create' on an ephemeral target, where they vanish with it; 'require' on a given server
+   */
+  readonly roles?: 'create' | 'require'
+  /** A locale of the source that the target's operating system lacks: use `C`, or refuse. @default 'substitute' */
+  readonly locale?: 'substitute' | 'require'
+}
+
+export interface PrepareOptions extends AdaptOptions {
+  readonly target: Target
+  readonly manifest: Manifest
+  readonly needs: ClusterNeeds
+  /** Nothing of the backup will be given to its owners, and nothing granted. */
+  readonly skipOwners: boolean
+  readonly skipGrants: boolean
+  readonly env: NodeJS.ProcessEnv
+  readonly signal?: AbortSignal
+}
+
+type Session = { readonly connection: PgConnection; readonly env: NodeJS.ProcessEnv; readonly signal?: AbortSignal }
+
+/**
+ * Makes the target ready for the backup: roles, tablespaces, and the scratch database with the source's
+ * encoding and locale. Resolves to what is not as it was on the source, in words. Rejects with
+ * `VERIFY_TARGET_LACKS`, naming everything that is missing, before anything is made.
+ */
+export async function prepareTarget(options: PrepareOptions): Promise<string[]> {
+  const { target, env, signal } = options
+  const session: Session = { connection: target.connection, env, signal }
+  const lacks = await whatIsMissing(options, session)
+  const createRoles = (options.roles ?? (target.isEphemeral ? 'create' : 'require')) === 'create'
+  refuse([
+    ...lacks.extensions.map((name) => `the extension "${name}" (install its package where the target runs)`),
+    ...(createRoles ? [] : lacks.roles.map((name) => `the role "${name}"`)),
+    ...(target.isEphemeral ? [] : lacks.tablespaces.map((name) => `the tablespace "${name}"`)),
+  ])
+  const adaptations: string[] = []
+  if (lacks.roles.length > 0) {
+    await runPsql(lacks.roles.map((name) => `CREATE ROLE ${quoteIdentifier(name)} NOLOGIN;`).join('\n'), session)
+    adaptations.push(`roles that the target lacked were made for the drill: ${lacks.roles.join(', ')}`)
+  }
+  if (lacks.tablespaces.length > 0) {
+    const statements = lacks.tablespaces.map((name) => `CREATE TABLESPACE ${quoteIdentifier(name)} LOCATION '';`)
+    await runPsql(statements.join('\n'), session)
+    adaptations.push(`tablespaces lie in the ephemeral server's own folder: ${lacks.tablespaces.join(', ')}`)
+  }
+  return [...adaptations, ...(await createDatabase(options, session))]
+}
+
+interface Lacks {
+  readonly extensions: string[]
+  readonly roles: string[]
+  readonly tablespaces: string[]
+}
+
+async function whatIsMissing({ manifest, needs, ...options }: PrepareOptions, session: Session): Promise<Lacks> {
+  const owners = options.skipOwners ? [] : manifest.schemaObjects.map((object) => object.owner)
+  const roles = options.skipGrants ? owners : [...owners, ...needs.roles]
+  const has = JSON.parse(
+    await runPsql(
+      `SELECT json_build_object(
+         'extensions', (SELECT json_agg(name) FROM pg_available_extensions),
+         'roles', (SELECT json_agg(rolname) FROM pg_roles),
+         'tablespaces', (SELECT json_agg(spcname) FROM pg_tablespace));`,
+      session,
+    ),
+  ) as Lacks
+  const missing = (wanted: Iterable<string>, there: readonly string[]): string[] =>
+    [...new Set(wanted)].filter((name) => name !== '' && !there.includes(name)).toSorted()
+  return {
+    extensions: missing(manifest.extensions.map((extension) => extension.name), has.extensions),
+    roles: missing(roles, has.roles),
+    tablespaces: missing(needs.tablespaces, has.tablespaces),
+  }
+}
+
+function refuse(lacks: string[]): void {
+  if (lacks.length === 0) return
+  throw new RestoreVerifyError(
+    'VERIFY_TARGET_LACKS',
+    `the target cannot take this backup, which says nothing about the backup: it lacks ${lacks.join(', ')}`,
+    { details: { lacks } },
+  )
+}
+
+/** Errors of CREATE DATABASE for a locale that the operating system does not have (dbcommands.c). */
+const UNKNOWN_LOCALE = /invalid (?:LC_\w+ )?locale name/
+
+async function createDatabase(options: PrepareOptions, session: Session): Promise<string[]> {
+  const { target, manifest } = options
+  const { encoding, collate, ctype } = manifest.server
+  const create = (lcCollate: string, lcCtype: string): Promise<string> =>
+    runPsql(
+      `CREATE DATABASE ${quoteIdentifier(target.database)} TEMPLATE template0 ENCODING ${quoteLiteral(encoding)} ` +
+        `LC_COLLATE ${quoteLiteral(lcCollate)} LC_CTYPE ${quoteLiteral(lcCtype)};`,
+      session,
+    )
+  try {
+    await create(collate, ctype)
+    return []
+  } catch (error) {
+    if (!(error instanceof ProgramError)) throw error
+    if (!UNKNOWN_LOCALE.test(error.stderrTail)) {
+      throw new RestoreVerifyError(
+        'VERIFY_SCRATCH_FAILED',
+        `the scratch database ${target.database} could not be created: ${error.stderrTail}`,
+        { details: { scratchDatabase: target.database }, cause: error },
+      )
+    }
+    if (options.locale === 'require') refuse([`the locale "${collate}"${collate === ctype ? '' : ` or "${ctype}"`}`])
+    await create('C', 'C')
+    return [
+      `the target lacks the locale "${collate}"${collate === ctype ? '' : ` or "${ctype}"`}, so the drill's database sorts by "C": ` +
+        'indexes on text were built, but not in the order that they have in production',
+    ]
+  }
+}

@@ -1,0 +1,156 @@
+import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
+import { startProgram } from '@ops/internal-subprocess'
+import { connectionEnvironment, findPostgresProgram, openBackup, type Manifest, type PgConnection } from '@ops/pg-backup'
+import type { ObjectStore } from '@ops/object-store'
+
+/** One object of a schema as `pg_dump` and `pg_restore` write it into a script. */
+export interface ScriptEntry {
+  readonly type: string
+  /** Empty where it is in no schema. */
+  readonly schema: string
+  readonly name: string
+  readonly tablespace: string | undefined
+  readonly definition: string
+}
+
+interface ProgramContext {
+  readonly env: NodeJS.ProcessEnv
+  readonly signal?: AbortSignal
+}
+
+/** The definitions that a backup's archive has, in order. */
+export async function* archiveSchema(
+  options: ProgramContext & { readonly store: ObjectStore; readonly manifest: Manifest },
+): AsyncGenerator<ScriptEntry> {
+  const { store, manifest, env, signal } = options
+  const serverMajor = Number.parseInt(manifest.tools.pgDump, 10)
+  const { path } = await findPostgresProgram('pg_restore', { env, signal, serverMajor })
+  const archive = await openBackup({ store, manifest, signal })
+  const program = startProgram(path, {
+    args: ['--format=custom', '--schema-only', '--file=-'],
+    env: { ...env, LC_ALL: 'C' },
+    signal,
+  })
+  // pg_restore reads the table of contents, which comes first, and leaves the rest.
+  archive.on('error', () => program.stdin.destroy())
+  program.stdin.on('close', () => archive.destroy())
+  archive.pipe(program.stdin)
+  try {
+    yield* entriesOf(program.stdout)
+    await program.exited
+  } finally {
+    await program.kill()
+  }
+}
+
+/** The definitions that a database has, in order. */
+export async function* databaseSchema(
+  options: ProgramContext & { readonly connection: PgConnection; readonly pgDumpMajor: number },
+): AsyncGenerator<ScriptEntry> {
+  const { connection, pgDumpMajor, env, signal } = options
+  const { path } = await findPostgresProgram('pg_dump', { env, signal, serverMajor: pgDumpMajor })
+  const program = startProgram(path, {
+    args: ['--schema-only', '--no-password'],
+    env: connectionEnvironment(connection, env),
+    signal,
+  })
+  program.stdin.end()
+  try {
+    yield* entriesOf(program.stdout)
+    await program.exited
+  } finally {
+    await program.kill()
+  }
+}
+
+/** `_printTocEntry` of pg_backup_archiver.c writes this comment in front of every object. */
+const HEADER = /^-- Name: (.*); Type: ([A-Z ]+); Schema: (.*?); Owner: .*?(?:; Tablespace: (.*))?$/
+
+/** Text in a function's body that looks like a header only cuts its definition short. */
+async function* entriesOf(script: Readable): AsyncGenerator<ScriptEntry> {
+  let head: Omit<ScriptEntry, 'definition'> | undefined
+  let lines: string[] = []
+  const entry = (): ScriptEntry[] => (head === undefined ? [] : [{ ...head, definition: trimmed(lines) }])
+  for await (const line of createInterface({ input: script, crlfDelay: Infinity })) {
+    const match = HEADER.exec(line)
+    if (match === null) {
+      lines.push(line)
+      continue
+    }
+    yield* entry()
+    const [, name, type, schema, tablespace] = match
+    head = { name: name!, type: type!, schema: schema === '-' ? '' : schema!, tablespace }
+    lines = []
+  }
+  yield* entry()
+}
+
+/** Between two definitions stand comments and the settings of the next one. */
+const BETWEEN = /^(?:|--|SET default_\w+ = .*;|\\unrestrict .*|-- PostgreSQL database dump complete)$/
+
+function trimmed(lines: readonly string[]): string {
+  const first = lines.findIndex((line) => !BETWEEN.test(line))
+  const last = lines.findLastIndex((line) => !BETWEEN.test(line))
+  return first < 0 ? '' : lines.slice(first, last + 1).join('\n')
+}
+
+/** The definitions of those that are named as differences name them: `INDEX public.orders_by_day`. */
+export async function definitionsOf(
+  schema: AsyncIterable<ScriptEntry>,
+  names: ReadonlySet<string>,
+): Promise<Map<string, string>> {
+  const found = new Map<string, string>()
+  for await (const { type, schema: inSchema, name, definition } of schema) {
+    const full = `${type} ${inSchema === '' ? '' : `${inSchema}.`}${name}`
+    if (!names.has(full)) continue
+    const before = found.get(full)
+    found.set(full, before === undefined ? definition : `${before}\n${definition}`)
+  }
+  return found
+}
+
+/** What a schema takes for granted of the cluster that it is restored into. */
+export interface ClusterNeeds {
+  readonly roles: Set<string>
+  readonly tablespaces: Set<string>
+}
+
+const IDENTIFIER = '(?:"(?:[^"]|"")+"|[^\\s",;()]+)'
+const GRANTEE = new RegExp(
+  ` (?:TO|FROM) (${IDENTIFIER})(?: WITH GRANT OPTION)?(?: GRANTED BY (${IDENTIFIER}))?;$`,
+)
+const FOR_ROLE = new RegExp(`^ALTER DEFAULT PRIVILEGES FOR ROLE (${IDENTIFIER}) `)
+const SESSION = new RegExp(`^SET SESSION AUTHORIZATION (${IDENTIFIER});$`)
+const POLICY = new RegExp(
+  `^CREATE POLICY ${IDENTIFIER} ON ${IDENTIFIER}(?:\\.${IDENTIFIER})?(?: AS RESTRICTIVE)?(?: FOR \\w+)? TO (${IDENTIFIER}(?:, ${IDENTIFIER})*)`,
+)
+const MAPPING = new RegExp(`^CREATE USER MAPPING FOR (${IDENTIFIER}) `)
+
+/** The roles that grants, policies and user mappings name, and the tablespaces that things lie in. */
+export async function clusterNeeds(schema: AsyncIterable<ScriptEntry>): Promise<ClusterNeeds> {
+  const needs: ClusterNeeds = { roles: new Set(), tablespaces: new Set() }
+  for await (const entry of schema) {
+    if (entry.tablespace !== undefined && entry.tablespace !== '') needs.tablespaces.add(entry.tablespace)
+    for (const role of rolesOf(entry)) if (role !== 'public') needs.roles.add(role)
+  }
+  return needs
+}
+
+function rolesOf({ type, definition }: ScriptEntry): string[] {
+  const lines = definition.split('\n')
+  const named = (pattern: RegExp): string[] =>
+    lines.flatMap((line) => pattern.exec(line)?.slice(1).filter((each) => each !== undefined) ?? []).map(unquote)
+  if (type === 'ACL') return [...named(GRANTEE), ...named(SESSION)]
+  if (type === 'DEFAULT ACL') return [...named(GRANTEE), ...named(FOR_ROLE)]
+  if (type === 'USER MAPPING') return named(MAPPING)
+  if (type !== 'POLICY') return []
+  const list = lines.flatMap((line) => POLICY.exec(line)?.[1] ?? [])
+  return list.flatMap((roles) => roles.match(new RegExp(IDENTIFIER, 'g')) ?? []).map(unquote)
+}
+
+/** An unquoted name of pg_dump is the name itself; PUBLIC is written in capitals, and no role can be called that. */
+function unquote(identifier: string): string {
+  if (!identifier.startsWith('"')) return identifier.toLowerCase()
+  return identifier.slice(1, -1).replaceAll('""', '"')
+}

@@ -1,0 +1,156 @@
+import { randomBytes } from 'node:crypto'
+import { ProgramError, startProgram, type Program } from '@ops/internal-subprocess'
+import {
+  connectionEnvironment,
+  describeConnection,
+  findPostgresProgram,
+  quoteIdentifier,
+  quoteLiteral,
+  readServerFacts,
+  runPsql,
+  type Manifest,
+  type PgConnection,
+} from '@ops/pg-backup'
+import { RestoreVerifyError } from '../restore-verify-error.ts'
+import type { Target, TargetContext } from './target.ts'
+
+/** Databases with a name like this are ours and nobody else's; the time in it is when the drill began. */
+const NAME = /^ops_verify_\d{8}t\d{6}z_[0-9a-f]{8}$/
+
+/** A scratch database on a server that is there already. */
+export interface ServerTargetOptions {
+  readonly kind: 'server'
+  /**
+   * The server, and a role that may create databases on it. Its `database` is only used to get in;
+   * nothing in it is touched. @default libpq's `PG*` variables, database `postgres`
+   */
+  readonly connection?: PgConnection
+  /**
+   * Restore on the very server that the backup was taken from, or on one that may be it: next to the
+   * source, never into it. It costs that server room, WAL and time. @default false
+   */
+  readonly allowSourceCluster?: boolean
+}
+
+type SessionOptions = Pick<TargetContext, 'env' | 'signal'> & { readonly connection: PgConnection }
+
+/**
+ * Reserves a scratch database. For as long as the drill lives, a session on the server carries the
+ * database's name as its `application_name`; when the drill dies, however it dies, that session ends
+ * with it. So a scratch database without a session belongs to nobody, and the next drill drops it.
+ * Rejects with `VERIFY_TARGET_IS_SOURCE` before anything is written.
+ */
+export async function openServerTarget(options: ServerTargetOptions, context: TargetContext): Promise<Target> {
+  const { env, signal, logger } = context
+  const connection = { ...options.connection, database: options.connection?.database ?? 'postgres' }
+  const session = { connection, env, signal }
+  if (options.allowSourceCluster !== true) await refuseSource(session, context.manifest)
+  for (const name of await removeAbandoned(session))
+    logger?.warn({ database: name }, 'dropped the scratch database of a dead drill')
+  const time = context.now
+    .toISOString()
+    .replaceAll(/[-:]|\.\d+/g, '')
+    .toLowerCase()
+  const database = `ops_verify_${time}_${randomBytes(4).toString('hex')}`
+  const marker = await openSession(database, session)
+  return {
+    kind: 'server',
+    connection,
+    database,
+    isEphemeral: false,
+    async close() {
+      try {
+        await dropDatabase(database, session)
+      } finally {
+        marker.stdin.end()
+        await marker.kill()
+      }
+    },
+  }
+}
+
+/** The source's cluster has the backup's system identifier; where one of the two is hidden, a database of the source's name is enough. */
+async function refuseSource(session: SessionOptions, manifest: Manifest): Promise<void> {
+  const { systemIdentifier } = await readServerFacts(session)
+  const source = manifest.server.systemIdentifier
+  const where = describeConnection(session.connection, session.env)
+  if (systemIdentifier !== undefined && source !== undefined) {
+    if (systemIdentifier !== source) return
+    throw isSource(`the server of ${where} is the one that the backup was taken from (system identifier ${source})`)
+  }
+  const name = quoteLiteral(manifest.database)
+  const found = await runPsql(`SELECT count(*) FROM pg_database WHERE datname = ${name};`, session)
+  if (found === '0') return
+  throw isSource(
+    `the server of ${where} may be the one that the backup was taken from: it has a database "${manifest.database}", and a system identifier is not known`,
+  )
+}
+
+function isSource(what: string): RestoreVerifyError {
+  return new RestoreVerifyError(
+    'VERIFY_TARGET_IS_SOURCE',
+    `${what}: drill on another server or an ephemeral one (--target local), or allow it (--allow-source-cluster)`,
+  )
+}
+
+/** Drops the scratch databases of drills that are dead, and returns their names. */
+async function removeAbandoned(session: SessionOptions): Promise<string[]> {
+  const names = await runPsql(
+    String.raw`SELECT datname FROM pg_database WHERE datname LIKE 'ops\_verify\_%'
+      AND datname NOT IN (SELECT application_name FROM pg_stat_activity WHERE application_name IS NOT NULL)
+      AND pg_has_role(datdba, 'usage');`,
+    session,
+  )
+  const abandoned = names.split('\n').filter((name) => NAME.test(name))
+  for (const name of abandoned) await dropDatabase(name, session)
+  return abandoned
+}
+
+async function openSession(name: string, { connection, env, signal }: SessionOptions): Promise<Program> {
+  const environment = connectionEnvironment(
+    { ...connection, parameters: { ...connection.parameters, application_name: name } },
+    env,
+  )
+  const psql = await findPostgresProgram('psql', { env: environment, signal })
+  // Not tied to the signal: it must outlive an abort until the database is dropped.
+  const session = startProgram(psql.path, {
+    args: ['--no-psqlrc', '--no-password', '--quiet', '--tuples-only', '--no-align', '--file=-'],
+    env: environment,
+  })
+  session.stdin.write(`SELECT 'open';\n`)
+  await new Promise<void>((resolve, reject) => {
+    session.stdout.once('data', () => resolve())
+    session.exited.then(
+      () => reject(scratchFailed(name, 'the session ended at once')),
+      (error: unknown) => reject(scratchFailed(name, (error as ProgramError).stderrTail, error)),
+    )
+  })
+  session.stdout.resume()
+  return session
+}
+
+async function dropDatabase(
+  name: string,
+  { connection, env }: Omit<SessionOptions, 'signal'>,
+): Promise<void> {
+  try {
+    await runPsql(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ${quoteLiteral(name)};\n` +
+        `DROP DATABASE IF EXISTS ${quoteIdentifier(name)};`,
+      { connection, env },
+    )
+  } catch (error) {
+    throw scratchFailed(
+      name,
+      `it could not be dropped: ${error instanceof ProgramError ? error.stderrTail : String(error)}`,
+      error,
+    )
+  }
+}
+
+function scratchFailed(name: string, why: string, cause?: unknown): RestoreVerifyError {
+  return new RestoreVerifyError('VERIFY_SCRATCH_FAILED', `the scratch database ${name}: ${why}`, {
+    details: { scratchDatabase: name },
+    cause,
+  })
+}
