@@ -150,7 +150,7 @@ async function backUp(place: Place, args: readonly string[]): Promise<Run> {
     const staging = join(folder, 'staging')
     const watch = watchFolder(staging)
     const parallel = args.includes('--jobs')
-      ? ['--staging-folder', staging, '--staging-max', String(STAGING_BOUND_BYTES)]
+      ? ['--staging', staging, '--staging-max', String(STAGING_BOUND_BYTES)]
       : []
     const took = await inBucket(place, async (bucket) => {
       const store = `s3://${bucket}?endpoint=${place.s3.endpoint}&region=${place.s3.region}&pathStyle=true`
@@ -181,6 +181,8 @@ async function runPeer(place: Place, command: string): Promise<number> {
           RCLONE_CONFIG_S3_ENV_AUTH: 'true',
           RCLONE_CONFIG_S3_ENDPOINT: place.s3.endpoint,
           RCLONE_CONFIG_S3_REGION: place.s3.region,
+          // The server is on this machine and speaks HTTP.
+          AWS_CA_BUNDLE: undefined,
           S3CMD_FLAGS: `--config=/dev/null --no-ssl --host=${host} --host-bucket=${host} --region=${place.s3.region} --quiet`,
         }
         await run('bash', ['-euo', 'pipefail', '-c', command], { env })

@@ -62,12 +62,12 @@ async function comesBack(statements: readonly string[]): Promise<{ tables: numbe
       tables: copy.tables,
       largeObjects: copy.largeObjects,
       sequences: copy.sequences,
-      schemaObjects: copy.objects,
+      schemaObjects: copy.objects.filter(isNotItself),
     }).toEqual({
       tables: manifest.tables,
       largeObjects: manifest.largeObjects,
       sequences: manifest.sequences,
-      schemaObjects: manifest.schemaObjects,
+      schemaObjects: manifest.schemaObjects.filter(isNotItself),
     })
     // And by a judge that knows nothing of our digests.
     expect(await plainDump('copy')).toBe(await plainDump('origin'))
@@ -80,6 +80,9 @@ async function comesBack(statements: readonly string[]): Promise<{ tables: numbe
     await server.query('DROP DATABASE IF EXISTS copy WITH (FORCE)')
   }
 }
+
+/** The copy of a database has another name. */
+const isNotItself = ({ type }: { type: string }): boolean => type !== 'DATABASE'
 
 /** What pg_dump writes as SQL; without the key that newer releases draw anew for each dump. */
 async function plainDump(database: string): Promise<string> {
