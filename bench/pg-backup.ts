@@ -2,7 +2,7 @@
 // ours against what people run today, with its defaults and tuned by hand. All in one run, to the
 // same S3: Ceph in a container where there is Docker, and otherwise fauxqs, which keeps everything in memory.
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -148,6 +148,7 @@ async function backUp(place: Place, args: readonly string[]): Promise<Run> {
   return await inFolder(async (folder) => {
     const meter = join(folder, 'used.json')
     const staging = join(folder, 'staging')
+    await mkdir(staging)
     const watch = watchFolder(staging)
     const parallel = args.includes('--jobs')
       ? ['--staging', staging, '--staging-max', String(STAGING_BOUND_BYTES)]

@@ -21,7 +21,7 @@ export function addCat(program: Command, context: CliContext): void {
 const EXAMPLES = `
 Examples:
   $ pg-backup cat latest --of app --store file:///var/backups/postgres | pg_restore --list
-  $ pg-backup cat latest --of app | pg_restore --dbname=app_copy --table=people`
+  $ createdb app_copy && pg-backup cat latest --of app | pg_restore --dbname=app_copy`
 
 async function cat(id: string, flags: Flags, context: CliContext): Promise<void> {
   if (process.stdout.isTTY)

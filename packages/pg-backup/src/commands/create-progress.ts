@@ -13,7 +13,7 @@ export interface CreateProgress {
   /** To be given to the backup. */
   readonly hooks: BackupHooks
   /** The progress of one backup; of several at a time it says of which database. */
-  show(progress: BackupProgress & { readonly database?: string }): void
+  readonly show: (progress: BackupProgress & { readonly database?: string }) => void
 }
 
 /** The backups of one command on its output, with an estimate of each by the last one of its database. */

@@ -31,7 +31,7 @@ const EXAMPLES = `
 Examples:
   $ pg-backup create --store file:///var/backups/postgres --dbname app
   $ pg-backup create --dbname app --quiet                    # in a crontab: one line, and only on failure
-  $ pg-backup create --dbname app --json | jq --raw-output 'select(.event == "done").id'
+  $ pg-backup create --dbname app --json | tail --lines=1    # the result, its manifest included
   $ OPS_WEBHOOK_URL="$(cat /etc/pg-backup/webhook)" pg-backup create --dbname app --webhook-format slack`
 
 async function create(flags: Flags, context: CliContext): Promise<void> {

@@ -39,7 +39,7 @@ export function addList(program: Command, context: CliContext): void {
 const EXAMPLES = `
 Examples:
   $ pg-backup list --store file:///var/backups/postgres
-  $ pg-backup list --of app --json | jq --raw-output '.[-1].storedBytes'`
+  $ pg-backup list --of app --json`
 
 async function list(flags: Flags, context: CliContext): Promise<void> {
   if (flags.of === '') throw new UsageError('--of is empty')

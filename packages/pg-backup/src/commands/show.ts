@@ -15,7 +15,7 @@ export function addShow(program: Command, context: CliContext): void {
 const EXAMPLES = `
 Examples:
   $ pg-backup show latest --of app --store file:///var/backups/postgres
-  $ pg-backup show latest --of app --json | jq '.tables[] | {name, rows}'`
+  $ pg-backup show latest --of app --json > manifest.json`
 
 async function show(id: string, flags: FindFlags & { json?: boolean }, context: CliContext): Promise<void> {
   await using store = await openFlaggedStore(flags, context)
