@@ -27,7 +27,11 @@ export interface PrepareOptions extends AdaptOptions {
   readonly signal?: AbortSignal
 }
 
-type Session = { readonly connection: PgConnection; readonly env: NodeJS.ProcessEnv; readonly signal?: AbortSignal }
+type Session = {
+  readonly connection: PgConnection
+  readonly env: NodeJS.ProcessEnv
+  readonly signal?: AbortSignal
+}
 
 /**
  * Makes the target ready for the backup: roles, tablespaces, and the scratch database with the source's
@@ -46,11 +50,16 @@ export async function prepareTarget(options: PrepareOptions): Promise<string[]> 
   ])
   const adaptations: string[] = []
   if (lacks.roles.length > 0) {
-    await runPsql(lacks.roles.map((name) => `CREATE ROLE ${quoteIdentifier(name)} NOLOGIN;`).join('\n'), session)
+    await runPsql(
+      lacks.roles.map((name) => `CREATE ROLE ${quoteIdentifier(name)} NOLOGIN;`).join('\n'),
+      session,
+    )
     adaptations.push(`roles that the target lacked were made for the drill: ${lacks.roles.join(', ')}`)
   }
   if (lacks.tablespaces.length > 0) {
-    const statements = lacks.tablespaces.map((name) => `CREATE TABLESPACE ${quoteIdentifier(name)} LOCATION '';`)
+    const statements = lacks.tablespaces.map(
+      (name) => `CREATE TABLESPACE ${quoteIdentifier(name)} LOCATION '';`,
+    )
     await runPsql(statements.join('\n'), session)
     adaptations.push(`tablespaces lie in the ephemeral server's own folder: ${lacks.tablespaces.join(', ')}`)
   }
@@ -63,7 +72,10 @@ interface Lacks {
   readonly tablespaces: string[]
 }
 
-async function whatIsMissing({ manifest, needs, ...options }: PrepareOptions, session: Session): Promise<Lacks> {
+async function whatIsMissing(
+  { manifest, needs, ...options }: PrepareOptions,
+  session: Session,
+): Promise<Lacks> {
   const owners = options.skipOwners ? [] : manifest.schemaObjects.map((object) => object.owner)
   const roles = options.skipGrants ? owners : [...owners, ...needs.roles]
   const has = JSON.parse(
@@ -78,7 +90,10 @@ async function whatIsMissing({ manifest, needs, ...options }: PrepareOptions, se
   const missing = (wanted: Iterable<string>, there: readonly string[]): string[] =>
     [...new Set(wanted)].filter((name) => name !== '' && !there.includes(name)).toSorted()
   return {
-    extensions: missing(manifest.extensions.map((extension) => extension.name), has.extensions),
+    extensions: missing(
+      manifest.extensions.map((extension) => extension.name),
+      has.extensions,
+    ),
     roles: missing(roles, has.roles),
     tablespaces: missing(needs.tablespaces, has.tablespaces),
   }
@@ -117,7 +132,8 @@ async function createDatabase(options: PrepareOptions, session: Session): Promis
         { details: { scratchDatabase: target.database }, cause: error },
       )
     }
-    if (options.locale === 'require') refuse([`the locale "${collate}"${collate === ctype ? '' : ` or "${ctype}"`}`])
+    if (options.locale === 'require')
+      refuse([`the locale "${collate}"${collate === ctype ? '' : ` or "${ctype}"`}`])
     await create('C', 'C')
     return [
       `the target lacks the locale "${collate}"${collate === ctype ? '' : ` or "${ctype}"`}, so the drill's database sorts by "C": ` +

@@ -1,7 +1,13 @@
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import { startProgram } from '@ops/internal-subprocess'
-import { connectionEnvironment, findPostgresProgram, openBackup, type Manifest, type PgConnection } from '@ops/pg-backup'
+import {
+  connectionEnvironment,
+  findPostgresProgram,
+  openBackup,
+  type Manifest,
+  type PgConnection,
+} from '@ops/pg-backup'
 import type { ObjectStore } from '@ops/object-store'
 
 /** One object of a schema as `pg_dump` and `pg_restore` write it into a script. */
@@ -140,7 +146,15 @@ export async function clusterNeeds(schema: AsyncIterable<ScriptEntry>): Promise<
 function rolesOf({ type, definition }: ScriptEntry): string[] {
   const lines = definition.split('\n')
   const named = (pattern: RegExp): string[] =>
-    lines.flatMap((line) => pattern.exec(line)?.slice(1).filter((each) => each !== undefined) ?? []).map(unquote)
+    lines
+      .flatMap(
+        (line) =>
+          pattern
+            .exec(line)
+            ?.slice(1)
+            .filter((each) => each !== undefined) ?? [],
+      )
+      .map(unquote)
   if (type === 'ACL') return [...named(GRANTEE), ...named(SESSION)]
   if (type === 'DEFAULT ACL') return [...named(GRANTEE), ...named(FOR_ROLE)]
   if (type === 'USER MAPPING') return named(MAPPING)

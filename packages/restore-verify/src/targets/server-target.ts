@@ -40,7 +40,10 @@ type SessionOptions = Pick<TargetContext, 'env' | 'signal'> & { readonly connect
  * with it. So a scratch database without a session belongs to nobody, and the next drill drops it.
  * Rejects with `VERIFY_TARGET_IS_SOURCE` before anything is written.
  */
-export async function openServerTarget(options: ServerTargetOptions, context: TargetContext): Promise<Target> {
+export async function openServerTarget(
+  options: ServerTargetOptions,
+  context: TargetContext,
+): Promise<Target> {
   const { env, signal, logger } = context
   const connection = { ...options.connection, database: options.connection?.database ?? 'postgres' }
   const session = { connection, env, signal }
@@ -76,7 +79,9 @@ async function refuseSource(session: SessionOptions, manifest: Manifest): Promis
   const where = describeConnection(session.connection, session.env)
   if (systemIdentifier !== undefined && source !== undefined) {
     if (systemIdentifier !== source) return
-    throw isSource(`the server of ${where} is the one that the backup was taken from (system identifier ${source})`)
+    throw isSource(
+      `the server of ${where} is the one that the backup was taken from (system identifier ${source})`,
+    )
   }
   const name = quoteLiteral(manifest.database)
   const found = await runPsql(`SELECT count(*) FROM pg_database WHERE datname = ${name};`, session)
