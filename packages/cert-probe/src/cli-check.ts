@@ -1,22 +1,13 @@
-import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
-import {
-  createProgressLine,
-  EXIT,
-  parseDurationMs,
-  parseInteger,
-  UsageError,
-  type CliContext,
-} from '@ops/internal-cli'
+import { createProgressLine, EXIT, UsageError, type CliContext } from '@ops/internal-cli'
+import { addProbeFlags, probeOptions, type ProbeFlags } from './cli-probe-flags.ts'
 import { discoverCaddy } from './discover-caddy.ts'
-import { createTlsSettings } from './handshake.ts'
 import { probeMany, type ProbeManyOptions } from './probe-many.ts'
 import { reportTable } from './report-table.ts'
 import { worstStatus, type ProbeReport, type Status } from './report.ts'
 import { sanTargets } from './san-targets.ts'
 import { formatTarget, isStartTlsProtocol, parseTarget } from './target.ts'
 import { readTargetList } from './target-list.ts'
-import { createTrustStore } from './trust.ts'
 
 /** Beside the codes that all bins share: a monitor must tell these apart. */
 const EXIT_OF_STATUS: Readonly<Record<Status, number>> = {
@@ -26,30 +17,18 @@ const EXIT_OF_STATUS: Readonly<Record<Status, number>> = {
   critical: 4,
 }
 
-interface CheckFlags {
+interface CheckFlags extends ProbeFlags {
   readonly json?: true
-  readonly warnDays?: number
-  readonly criticalDays?: number
-  readonly renewBeforeDays?: number
-  readonly timeout: number
   readonly servername?: string
   readonly starttls?: string
   readonly addresses: 'any' | 'first' | 'all'
-  readonly ipv4?: true
-  readonly ipv6?: true
-  readonly ca?: string
-  readonly clientCert?: string
-  readonly clientKey?: string
-  readonly ocsp?: true
   readonly sans?: true
   readonly caddy?: string | true
   readonly targets?: string
-  readonly kubeconfig?: string
-  readonly concurrency: number
 }
 
 export function addCheckCommand(program: Command, context: CliContext): void {
-  program
+  const command = program
     .command('check')
     .description('probe targets once, and say when their certificates expire and what is wrong with them')
     .argument(
@@ -57,39 +36,16 @@ export function addCheckCommand(program: Command, context: CliContext): void {
       'host, host:port, URL, unix:/path, file or folder, kubernetes://namespace/secret',
     )
     .option('--json', 'print the reports as JSON on stdout')
-    .option(
-      '--warn-days <days>',
-      'warn this long before expiry (default: 30, or a third of the lifetime if less)',
-      days,
-    )
-    .option(
-      '--critical-days <days>',
-      'critical this long before expiry (default: 7, or a twelfth of the lifetime if less)',
-      days,
-    )
-    .option(
-      '--renew-before-days <days>',
-      'a renewal is due this long before expiry (default: a third of the lifetime)',
-      days,
-    )
-    .option('--timeout <duration>', 'for each address', parseDurationMs, 10_000)
     .option('--servername <name>', 'ask for and judge by this name instead of the host')
     .option(
       '--starttls <protocol>',
       'postgres, smtp, imap, pop3, ftp, ldap or mysql, for targets that do not say',
     )
     .option('--addresses <which>', 'any, first or all addresses of a name', addresses, 'any')
-    .option('-4, --ipv4', 'only IPv4 addresses')
-    .option('-6, --ipv6', 'only IPv6 addresses')
-    .option('--ca <file>', "trust this CA bundle instead of the machine's own")
-    .option('--client-cert <file>', 'client certificate with its chain, PEM')
-    .option('--client-key <file>', 'its key, PEM')
-    .option('--ocsp', 'ask the OCSP responder where nothing is stapled')
-    .option('--sans', 'also probe the other names in the certificates that are found')
-    .option('--caddy [url]', 'also probe all sites of this Caddy (default: http://localhost:2019)')
     .option('--targets <file>', 'also probe the targets in this file, one on each line')
-    .option('--kubeconfig <file>', 'for kubernetes:// targets')
-    .option('--concurrency <number>', 'targets at once', parseInteger(1, 10_000), 100)
+    .option('--caddy [url]', 'also probe all sites of this Caddy (default: http://localhost:2019)')
+    .option('--sans', 'also probe the other names in the certificates that are found')
+  addProbeFlags(command)
     .addHelpText('after', CHECK_HELP)
     .action(async (targets: string[], flags: CheckFlags) => {
       const reports = await check(targets, flags, context)
@@ -130,6 +86,10 @@ async function check(
   const progress = createProgressLine()
   const options: ProbeManyOptions = {
     ...(await probeOptions(flags, context)),
+    signal: context.signal,
+    addresses: flags.addresses,
+    concurrency: flags.concurrency,
+    ...(flags.servername === undefined ? {} : { serverName: flags.servername }),
     onReport: (_report, done, total) => progress.update(`${done} of ${total} targets`),
   }
   try {
@@ -147,43 +107,6 @@ function withStartTls(target: string, { starttls }: CheckFlags): string {
   if (!isStartTlsProtocol(starttls))
     throw new UsageError(`--starttls ${starttls}: it must be postgres, smtp, imap, pop3, ftp, ldap or mysql`)
   return formatTarget({ startTls: starttls, ...parsed })
-}
-
-async function probeOptions(flags: CheckFlags, context: CliContext): Promise<ProbeManyOptions> {
-  if (flags.ipv4 === true && flags.ipv6 === true) throw new UsageError('-4 and -6 exclude each other')
-  const caPem = await readOptional(flags.ca)
-  const clientCertificatePem = await readOptional(flags.clientCert)
-  const clientKeyPem = await readOptional(flags.clientKey)
-  const filePassword = context.env['CERT_PROBE_FILE_PASSWORD']
-  return {
-    signal: context.signal,
-    timeoutMs: flags.timeout,
-    addresses: flags.addresses,
-    concurrency: flags.concurrency,
-    ocsp: flags.ocsp === true ? 'ask' : 'stapled',
-    trust: createTrustStore(caPem === undefined ? {} : { caPem }),
-    tls: createTlsSettings({ clientCertificatePem, clientKeyPem }),
-    ipPreference: flags.ipv4 === true ? 'ip4-only' : flags.ipv6 === true ? 'ip6-only' : 'any',
-    ...(flags.servername === undefined ? {} : { serverName: flags.servername }),
-    ...(flags.warnDays === undefined ? {} : { warnDays: flags.warnDays }),
-    ...(flags.criticalDays === undefined ? {} : { criticalDays: flags.criticalDays }),
-    ...(flags.renewBeforeDays === undefined ? {} : { renewBeforeDays: flags.renewBeforeDays }),
-    ...(flags.kubeconfig === undefined ? {} : { kubernetes: { kubeconfigPath: flags.kubeconfig } }),
-    ...(filePassword === undefined ? {} : { filePassword }),
-  }
-}
-
-async function readOptional(path: string | undefined): Promise<string | undefined> {
-  if (path === undefined) return undefined
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    throw new UsageError(`${path} cannot be read: ${(error as Error).message}`)
-  }
-}
-
-function days(text: string): number {
-  return parseInteger(0, 36_500)(text)
 }
 
 function addresses(text: string): 'any' | 'first' | 'all' {

@@ -1,29 +1,28 @@
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
-import { parseDurationMs, parseInteger, UsageError, type CliContext } from '@ops/internal-cli'
+import { parseDurationMs, UsageError, type CliContext } from '@ops/internal-cli'
 import { errorMessage } from '@ops/internal-error'
+import { addProbeFlags, probeOptions, type ProbeFlags } from './cli-probe-flags.ts'
+import { createDiscovery, type DiscoveredTargets } from './discovery.ts'
 import { createExporter, type Logger } from './exporter.ts'
 import { createMonitor, type Monitor } from './monitor.ts'
 import { defaultModules, loadModules } from './modules.ts'
-import { readTargetList, watchTargetList } from './target-list.ts'
-import { createTrustStore } from './trust.ts'
+import { isPrivateAddress } from './network-policy.ts'
 
-interface ServeFlags {
+interface ServeFlags extends ProbeFlags {
   readonly listen: string
   readonly config?: string
   readonly targets?: string
   readonly target: string[]
+  readonly caddy?: string | true
+  readonly sans?: true
   readonly allow: string[]
   readonly allowPrivate?: true
   readonly interval: number
-  readonly timeout: number
-  readonly concurrency: number
-  readonly ca?: string
 }
 
 export function addServeCommand(program: Command, context: CliContext): void {
-  program
+  const command = program
     .command('serve')
     .description('serve /probe like blackbox_exporter and ssl_exporter, and /metrics for a list of targets')
     .option('--listen <address>', 'address and port', '127.0.0.1:9115')
@@ -35,79 +34,90 @@ export function addServeCommand(program: Command, context: CliContext): void {
       [],
     )
     .option('--targets <file>', 'the same, for the targets in a file that is watched')
+    .option('--caddy [url]', 'the same, for all sites of this Caddy (default: http://localhost:2019)')
+    .option('--sans', 'also probe on a schedule the other names in the certificates that are found')
     .option(
       '--allow <pattern>',
       'allow /probe for what matches: *.example.com:443, 10.0.0.0/8:5432; may be given again',
       collect,
       [],
     )
-    .option('--allow-private', 'let host patterns lead to private addresses')
+    .option('--allow-private', 'let host patterns, and names found by --sans, lead to private addresses')
     .option(
       '--interval <duration>',
-      'between two probes of a target, varied by a tenth',
+      'between two probes of a target, varied by a tenth, and between two questions to Caddy',
       parseDurationMs,
       600_000,
     )
-    .option('--timeout <duration>', 'for each address', parseDurationMs, 10_000)
-    .option('--concurrency <number>', 'targets at once', parseInteger(1, 10_000), 100)
-    .option('--ca <file>', "trust this CA bundle instead of the machine's own")
+  addProbeFlags(command)
     .addHelpText('after', SERVE_HELP)
     .action((flags: ServeFlags) => serve(flags, context))
 }
 
 const SERVE_HELP = `
-Nothing is probed on request but what --target, --targets and --allow name.
+Nothing is probed on request but what --target, --targets, --caddy and --allow name.
+Set CERT_PROBE_FILE_PASSWORD to open PKCS#12 files.
 
 Examples:
   cert-probe serve --targets targets.txt
+  cert-probe serve --caddy --sans --interval 1h
   cert-probe serve --config blackbox.yml --allow '*.example.com:443' --listen 0.0.0.0:9115`
 
 async function serve(flags: ServeFlags, context: CliContext): Promise<void> {
   const { host, port } = parseListen(flags.listen)
-  const trust = createTrustStore(flags.ca === undefined ? {} : { caPem: await readFile(flags.ca, 'utf8') })
-  const listed = flags.targets === undefined ? [] : await readTargetList(flags.targets)
-  const targets = [...flags.target, ...listed]
-  const logger = createLogger(context)
+  const options = await probeOptions(flags, context)
+  const modules =
+    flags.config === undefined
+      ? await defaultModules(options.trust)
+      : await loadModules(flags.config, options.trust)
+  let named = new Set<string>()
   await using monitor: Monitor = createMonitor({
-    targets,
-    trust,
+    ...options,
+    targets: [],
     addresses: 'all',
     intervalMs: flags.interval,
-    timeoutMs: flags.timeout,
     concurrency: flags.concurrency,
+    allowAddress: (ip, target) => flags.allowPrivate === true || named.has(target) || !isPrivateAddress(ip),
+    onReport: (report) => discovery.learn(report),
+  })
+  await using discovery = createDiscovery({
+    targets: flags.target,
+    listPath: flags.targets,
+    caddyUrl: flags.caddy === true ? 'http://localhost:2019' : flags.caddy,
+    sans: flags.sans === true,
+    intervalMs: flags.interval,
+    onChange: (targets) => {
+      use(targets)
+      context.say(`cert-probe: ${count(targets)}`)
+    },
+    onError: (source, error) =>
+      context.say(`cert-probe: the targets of the ${source} are left as they were: ${errorMessage(error)}`),
   })
   await using exporter = createExporter({
     host,
     port,
-    targets,
+    modules,
     monitor,
-    logger,
+    discovery,
+    logger: createLogger(context),
     allow: flags.allow,
     allowPrivate: flags.allowPrivate === true,
-    modules:
-      flags.config === undefined ? await defaultModules(trust) : await loadModules(flags.config, trust),
   })
-  const watcher =
-    flags.targets === undefined
-      ? undefined
-      : watchTargetList({
-          path: flags.targets,
-          onError: (error) =>
-            context.say(`cert-probe: the target list is left as it was: ${errorMessage(error)}`),
-          onChange: (next) => {
-            monitor.setTargets([...flags.target, ...next])
-            exporter.setTargets([...flags.target, ...next])
-            context.say(`cert-probe: ${next.length} targets in ${flags.targets}`)
-          },
-        })
-  try {
-    const address = await exporter.start()
-    monitor.start()
-    context.say(`cert-probe: listening on http://${address.host}:${address.port}, ${targets.length} targets`)
-    if (!context.signal.aborted) await once(context.signal, 'abort')
-  } finally {
-    watcher?.close()
+  const use = (targets: DiscoveredTargets): void => {
+    named = new Set(targets.named)
+    monitor.setTargets([...targets.named, ...targets.found])
+    exporter.setTargets(targets.named)
   }
+  const targets = await discovery.start()
+  use(targets)
+  const address = await exporter.start()
+  monitor.start()
+  context.say(`cert-probe: listening on http://${address.host}:${address.port}, ${count(targets)}`)
+  if (!context.signal.aborted) await once(context.signal, 'abort')
+}
+
+function count({ named, found }: DiscoveredTargets): string {
+  return `${named.length} targets${found.length === 0 ? '' : `, and ${found.length} names found in certificates`}`
 }
 
 /** Refusals are worth a line; every single probe is not. */

@@ -2,10 +2,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { blackboxMetrics } from './blackbox-metrics.ts'
 import { CertProbeError } from './errors.ts'
-import { EXPOSITION_CONTENT_TYPE, mergeMetrics, renderMetrics, type Metric } from './exposition.ts'
+import type { Discovery } from './discovery.ts'
+import { EXPOSITION_CONTENT_TYPE, renderMetrics, type Metric } from './exposition.ts'
 import { defaultModules, type Modules } from './modules.ts'
 import type { Monitor } from './monitor.ts'
-import { monitorMetrics } from './monitor-metrics.ts'
+import { discoveryMetrics, monitorMetrics } from './monitor-metrics.ts'
 import { createNetworkPolicy } from './network-policy.ts'
 import { probe } from './probe.ts'
 import { readProbeRequest, type ProbeRequest } from './probe-request.ts'
@@ -36,6 +37,8 @@ export interface ExporterOptions {
   readonly targets?: readonly string[]
   /** Its reports are on `/metrics`. It is not started or stopped here. */
   readonly monitor?: Pick<Monitor, 'reports'>
+  /** Whether its sources can be read is on `/metrics`. It is not started or stopped here. */
+  readonly discovery?: Pick<Discovery, 'sources'>
   /** Kept back of Prometheus' deadline for the way back. @default 0.5 */
   readonly timeoutOffsetSeconds?: number
   /** Probes on request at one time; more are answered with 503. @default 200 */
@@ -73,8 +76,7 @@ export function createExporter(options: ExporterOptions = {}): Exporter {
     createNetworkPolicy({ targets, patterns: allow, allowPrivate })
   let policy = policyFor(options.targets ?? [])
   let modules: Modules | undefined = options.modules
-  let running = 0
-  const stopping = new AbortController()
+  const running = new Set<AbortController>()
   const server: Server = createServer(
     { requestTimeout: 10_000 },
     (request, response) => void handle(request, response),
@@ -92,7 +94,12 @@ export function createExporter(options: ExporterOptions = {}): Exporter {
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<Answer> => {
     const url = new URL(request.url ?? '/', 'http://exporter')
     if (request.method !== 'GET') return { status: 405, body: 'only GET\n' }
-    if (url.pathname === '/metrics') return metricsAnswer(monitorMetrics(options.monitor?.reports() ?? []))
+    if (url.pathname === '/metrics') {
+      return metricsAnswer([
+        ...monitorMetrics(options.monitor?.reports() ?? []),
+        ...discoveryMetrics(options.discovery?.sources() ?? []),
+      ])
+    }
     if (url.pathname === '/-/healthy') return { status: 200, body: 'Healthy\n' }
     if (url.pathname === '/probe') return answerProbe(url.searchParams, request, response)
     return {
@@ -113,14 +120,15 @@ export function createExporter(options: ExporterOptions = {}): Exporter {
       logger?.warn?.({ target: shown }, 'refused to probe a target that is neither listed nor allowed')
       return { status: 403, body: `${shown} is neither a listed target nor allowed by a pattern\n` }
     }
-    if (running >= maxConcurrent) return { status: 503, body: 'too many probes at once\n' }
-    running += 1
-    const gone = new AbortController()
-    response.once('close', () => gone.abort())
+    if (running.size >= maxConcurrent) return { status: 503, body: 'too many probes at once\n' }
+    const controller = new AbortController()
+    running.add(controller)
+    // The client is gone; or it has its answer, and this comes too late to matter.
+    response.once('close', () => controller.abort())
     try {
-      return metricsAnswer(await probeForMetrics(wanted, AbortSignal.any([gone.signal, stopping.signal])))
+      return metricsAnswer(await probeForMetrics(wanted, controller.signal))
     } finally {
-      running -= 1
+      running.delete(controller)
     }
   }
   const probeForMetrics = async (wanted: ProbeRequest, signal: AbortSignal): Promise<Metric[]> => {
@@ -140,15 +148,15 @@ export function createExporter(options: ExporterOptions = {}): Exporter {
     )
     const [first] = endpoints as [EndpointReport]
     const totalMs = performance.now() - startedAt
-    return mergeMetrics([
+    return [
       ...(first.origin === undefined
         ? blackboxMetrics({ ...first, timings: { ...first.timings, totalMs } }, module.policy)
         : []),
       ...sslExporterMetrics(endpoints, module.prober, module.policy),
-    ])
+    ]
   }
   const stop = async (): Promise<void> => {
-    stopping.abort()
+    for (const controller of running) controller.abort()
     if (!server.listening) return
     const closed = new Promise((resolve) => server.close(resolve))
     server.closeAllConnections()

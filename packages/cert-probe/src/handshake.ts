@@ -67,8 +67,11 @@ const CIPHERS = [
   '@SECLEVEL=0',
 ].join(':')
 
-/** The first is the one that is prepared for; a hybrid with ML-KEM would cost both sides more for nothing. */
-const GROUPS = 'X25519:P-256:P-384:P-521:X448:ffdhe2048:ffdhe3072:ffdhe4096'
+/**
+ * The first is the one that is prepared for: P-256, which every server of TLS 1.3 must have (RFC 8446,
+ * 9.1). A hybrid with ML-KEM would cost both sides more for nothing.
+ */
+const GROUPS = 'P-256:X25519:P-384:P-521:X448:ffdhe2048:ffdhe3072:ffdhe4096'
 
 /** How long a server of TLS 1.3 may take to refuse a client that it has shaken hands with. */
 const SETTLE_MS = { least: 250, most: 1000 }
@@ -145,9 +148,10 @@ export async function shakeHands(
   tlsSocket.once('secureConnect', () => {
     agreed = tlsInfo(tlsSocket)
     if (chain.length === 0) chain = presentedChain(tlsSocket)
-    if (agreed.protocol !== 'TLS 1.3') return done()
-    // In TLS 1.3 the client is done first: whether the server takes it without a certificate shows in
-    // what it sends next, a session ticket or an alert, one round trip from here. Some send nothing.
+    if (agreed.protocol !== 'TLS 1.3' || !isAskedForCertificate(tlsSocket)) return done()
+    // In TLS 1.3 the client is done first: whether the server takes it, with the certificate that it
+    // has or without one, shows in what it sends next, a session ticket or an alert, one round trip
+    // from here. Some send nothing.
     settleTimer = setTimeout(
       done,
       Math.min(Math.max(2 * (performance.now() - startedAt), SETTLE_MS.least), SETTLE_MS.most),
@@ -179,6 +183,11 @@ export async function shakeHands(
     if (agreed === undefined || signal.aborted) tlsSocket.destroy()
     else takeLeave(tlsSocket)
   }
+}
+
+/** Only a server that asks for a client certificate says which signatures it takes from a client. */
+function isAskedForCertificate(tlsSocket: TLSSocket): boolean {
+  return tlsSocket.getSharedSigalgs().length > 0
 }
 
 /** Says goodbye as TLS wants it: a connection that is reset leaves a line in the log of many servers. */

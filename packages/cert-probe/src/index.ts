@@ -24,6 +24,13 @@ export type { KubernetesOptions } from './kubernetes.ts'
 export { sanTargets } from './san-targets.ts'
 export { readTargetList, watchTargetList, type WatchTargetListOptions } from './target-list.ts'
 export { discoverCaddy, type CaddySite, type DiscoverCaddyOptions } from './discover-caddy.ts'
+export {
+  createDiscovery,
+  type DiscoveredTargets,
+  type Discovery,
+  type DiscoveryOptions,
+  type DiscoverySource,
+} from './discovery.ts'
 export { createMonitor, type Monitor, type MonitorOptions } from './monitor.ts'
 export { createExporter, type Exporter, type ExporterOptions, type Logger } from './exporter.ts'
 export { defaultModules, loadModules, type Module, type Modules } from './modules.ts'

@@ -1,5 +1,6 @@
 import { blackboxMetrics, seconds, type SuccessPolicy } from './blackbox-metrics.ts'
 import { mergeMetrics, withLabels, type Metric } from './exposition.ts'
+import type { DiscoverySource } from './discovery.ts'
 import type { EndpointReport, ProbeReport } from './report.ts'
 import { sslExporterMetrics } from './ssl-exporter-metrics.ts'
 
@@ -21,6 +22,14 @@ export function monitorMetrics(reports: readonly ProbeReport[], policy: SuccessP
       }),
     ),
   )
+}
+
+/** Whether the sources of targets can be read: a target that is not found is not probed either. */
+export function discoveryMetrics(
+  sources: readonly { readonly source: DiscoverySource; readonly isFine: boolean }[],
+): Metric[] {
+  const samples = sources.map(({ source, isFine }) => ({ labels: { source }, value: isFine ? 1 : 0 }))
+  return [{ name: 'ops_cert_discovery_success', help: 'Whether a source of targets could be read', samples }]
 }
 
 function ownMetrics({ verdict, failure }: EndpointReport, startedAt: string): Metric[] {

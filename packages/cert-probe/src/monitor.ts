@@ -5,8 +5,10 @@ import type { ProbeReport } from './report.ts'
 import { formatTarget, parseTarget } from './target.ts'
 import { createTrustStore } from './trust.ts'
 
-export interface MonitorOptions extends Omit<ProbeOptions, 'signal'> {
+export interface MonitorOptions extends Omit<ProbeOptions, 'signal' | 'allowAddress'> {
   readonly targets: readonly string[]
+  /** Which addresses may be connected to for a target. @default all */
+  readonly allowAddress?: (ip: string, target: string) => boolean
   /** From the end of one probe of a target to its next. @default 600_000 */
   readonly intervalMs?: number
   /** The part of the interval by which it varies, so that targets do not come in bursts. @default 0.1 */
@@ -39,6 +41,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
     random = Math.random,
     onReport,
     targets,
+    allowAddress,
     ...rest
   } = options
   const shared = { ...rest, trust: rest.trust ?? createTrustStore(), tls: rest.tls ?? createTlsSettings() }
@@ -54,7 +57,11 @@ export function createMonitor(options: MonitorOptions): Monitor {
     for (;;) {
       await slots.take(signal)
       try {
-        const report = await probe(target, { ...shared, signal })
+        const report = await probe(target, {
+          ...shared,
+          signal,
+          ...(allowAddress === undefined ? {} : { allowAddress: (ip) => allowAddress(ip, target) }),
+        })
         last.set(target, report)
         onReport?.(report)
       } finally {

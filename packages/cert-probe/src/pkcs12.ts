@@ -1,10 +1,19 @@
-import { createDecipheriv, createHash, createHmac, pbkdf2, timingSafeEqual } from 'node:crypto'
+import {
+  createDecipheriv,
+  createHash,
+  createHmac,
+  hash as hashOnce,
+  pbkdf2,
+  timingSafeEqual,
+} from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { berToDer, joinParts } from './ber.ts'
 import {
   contextTag,
   DerError,
   expectTag,
-  readElement,
+  readChildren,
   readOid,
   readSequence,
   readSmallInteger,
@@ -13,6 +22,7 @@ import {
   type DerElement,
 } from './der.ts'
 import { ProbeFailure } from './failure.ts'
+import { decryptRc2Cbc } from './rc2.ts'
 
 /** PKCS#12 (RFC 7292), of which only the certificates are of interest. */
 
@@ -25,7 +35,8 @@ const OID = {
   pbes2: '1.2.840.113549.1.5.13',
   pbkdf2: '1.2.840.113549.1.5.12',
   sha1And3Des: '1.2.840.113549.1.12.1.3',
-  sha1AndRc2: '1.2.840.113549.1.12.1.6',
+  sha1AndRc2With128Bits: '1.2.840.113549.1.12.1.5',
+  sha1AndRc2With40Bits: '1.2.840.113549.1.12.1.6',
 } as const
 const DIGESTS: Readonly<Record<string, string>> = {
   '1.3.14.3.2.26': 'sha1',
@@ -49,8 +60,10 @@ const CIPHERS: Readonly<Record<string, readonly [name: string, keyBytes: number]
 }
 /** A file may ask for any number of rounds; this many take seconds. */
 const MAX_ITERATIONS = 10_000_000
-/** The old derivation runs in JavaScript, so it gets fewer. OpenSSL's default is 2,048. */
-const MAX_LEGACY_ITERATIONS = 200_000
+/** The old derivation runs in JavaScript, so it gets fewer. OpenSSL's default is 2,048, Firefox's 600,000. */
+const MAX_LEGACY_ITERATIONS = 1_000_000
+/** So many rounds take a few milliseconds; then others have their turn. */
+const ROUNDS_AT_A_TIME = 5000
 const derive = promisify(pbkdf2)
 
 /** The DER of the certificates in a PKCS#12 file. Rejects with a {@link ProbeFailure}. */
@@ -60,12 +73,12 @@ export async function readPkcs12(
   path: string,
 ): Promise<Buffer[]> {
   try {
-    const [version, authSafe, macData] = readSequence(readWhole(content))
+    const [version, authSafe, macData] = readSequence(readWhole(berToDer(content)))
     if (readSmallInteger(version) !== 3) throw new DerError('it is neither a certificate nor PKCS#12')
     const contents = readContentInfo(authSafe, OID.data)
-    checkPassword(contents, macData, password ?? '', path)
+    await checkPassword(contents, macData, password ?? '', path)
     const ders: Buffer[] = []
-    for (const info of readSequence(readWhole(contents))) {
+    for (const info of readSequence(readWhole(berToDer(contents)))) {
       ders.push(...certificatesIn(await safeContents(info, password ?? '', path)))
     }
     return ders
@@ -87,12 +100,12 @@ function readContentInfo(element: DerElement | undefined, wanted: string): Buffe
 }
 
 /** RFC 7292, section 4, MacData: tells a wrong password from a broken file. */
-function checkPassword(
+async function checkPassword(
   contents: Buffer,
   macData: DerElement | undefined,
   password: string,
   path: string,
-): void {
+): Promise<void> {
   if (macData === undefined) return
   const [digestInfo, salt, iterations] = readSequence(macData)
   const [algorithm, digest] = readSequence(digestInfo)
@@ -101,7 +114,7 @@ function checkPassword(
   if (hash === undefined) return
   const rounds = iterations === undefined ? 1 : readSmallInteger(iterations)
   const expected = expectTag(digest, TAG.octetString).content
-  const key = deriveLegacy(
+  const key = await deriveLegacy(
     hash,
     password,
     expectTag(salt, TAG.octetString).content,
@@ -122,7 +135,13 @@ async function safeContents(info: DerElement, password: string, path: string): P
   if (oid !== OID.encryptedData) return Buffer.alloc(0)
   const [, encrypted] = readSequence(inner)
   const [, algorithm, ciphertext] = readSequence(encrypted)
-  return decrypt(algorithm, expectTag(ciphertext, contextTag(0, 'primitive')).content, password, path)
+  return decrypt(algorithm, octetsOf(ciphertext), password, path)
+}
+
+/** `[0] IMPLICIT OCTET STRING`, which may come in parts. */
+function octetsOf(element: DerElement | undefined): Buffer {
+  if (element?.tag === contextTag(0)) return joinParts(readChildren(element).map((part) => part.raw))
+  return expectTag(element, contextTag(0, 'primitive')).content
 }
 
 async function decrypt(
@@ -133,17 +152,10 @@ async function decrypt(
 ): Promise<Buffer> {
   const [type, parameters] = readSequence(element)
   const oid = readOid(type)
-  if (oid === OID.sha1AndRc2) {
-    throw new ProbeFailure(
-      'read',
-      'certificate-unreadable',
-      `${path} is encrypted with RC2-40, which anyone can break and Node.js cannot read: ` +
-        'write it anew with "openssl pkcs12 -legacy -in OLD -nodes | openssl pkcs12 -export -out NEW"',
-    )
-  }
   const { cipher, key, iv } =
-    oid === OID.pbes2 ? await pbes2Key(parameters, password) : legacyKey(oid, parameters, password)
+    oid === OID.pbes2 ? await pbes2Key(parameters, password) : await legacyKey(oid, parameters, password)
   try {
+    if (cipher === 'rc2-cbc') return decryptRc2Cbc(ciphertext, key, iv, key.length * 8)
     const decipher = createDecipheriv(cipher, key, iv)
     return Buffer.concat([decipher.update(ciphertext), decipher.final()])
   } catch {
@@ -173,27 +185,40 @@ async function pbes2Key(parameters: DerElement | undefined, password: string): P
   return { cipher: cipher[0], key, iv: expectTag(iv, TAG.octetString).content }
 }
 
-function legacyKey(oid: string, parameters: DerElement | undefined, password: string): CipherKey {
-  if (oid !== OID.sha1And3Des) throw new DerError(`it uses an unknown encryption (${oid})`)
+/** RFC 7292, appendix C: names of a cipher and the length of its key. */
+const LEGACY_CIPHERS: Readonly<Record<string, readonly [name: string, keyBytes: number]>> = {
+  [OID.sha1And3Des]: ['des-ede3-cbc', 24],
+  [OID.sha1AndRc2With128Bits]: ['rc2-cbc', 16],
+  [OID.sha1AndRc2With40Bits]: ['rc2-cbc', 5],
+}
+
+async function legacyKey(
+  oid: string,
+  parameters: DerElement | undefined,
+  password: string,
+): Promise<CipherKey> {
+  const legacy = LEGACY_CIPHERS[oid]
+  if (legacy === undefined) throw new DerError(`it uses an unknown encryption (${oid})`)
+  const [cipher, keyBytes] = legacy
   const [salt, iterations] = readSequence(parameters)
   const saltBytes = expectTag(salt, TAG.octetString).content
   const rounds = readSmallInteger(iterations)
   return {
-    cipher: 'des-ede3-cbc',
-    key: deriveLegacy('sha1', password, saltBytes, rounds, 1, 24),
-    iv: deriveLegacy('sha1', password, saltBytes, rounds, 2, 8),
+    cipher,
+    key: await deriveLegacy('sha1', password, saltBytes, rounds, 1, keyBytes),
+    iv: await deriveLegacy('sha1', password, saltBytes, rounds, 2, 8),
   }
 }
 
 /** RFC 7292, appendix B.2. `purpose`: 1 for a key, 2 for an initialisation vector, 3 for a MAC. */
-function deriveLegacy(
+async function deriveLegacy(
   hash: string,
   password: string,
   salt: Buffer,
   iterations: number,
   purpose: number,
   length: number,
-): Buffer {
+): Promise<Buffer> {
   checkIterations(iterations, MAX_LEGACY_ITERATIONS)
   const blockBytes = hash === 'sha384' || hash === 'sha512' ? 128 : 64
   const passwordBytes = Buffer.from(`${password}\0`, 'utf16le').swap16()
@@ -202,7 +227,10 @@ function deriveLegacy(
   const derived: Buffer[] = []
   for (let have = 0; have < length;) {
     let block = createHash(hash).update(diversifier).update(input).digest()
-    for (let round = 1; round < iterations; round += 1) block = createHash(hash).update(block).digest()
+    for (let round = 1; round < iterations; round += 1) {
+      block = hashOnce(hash, block, 'buffer')
+      if (round % ROUNDS_AT_A_TIME === 0) await nextTurn()
+    }
     derived.push(block)
     have += block.length
     addToBlocks(input, fillBlocks(block, blockBytes).subarray(0, blockBytes), blockBytes)
@@ -235,7 +263,7 @@ function checkIterations(iterations: number, most: number): number {
 
 function certificatesIn(contents: Buffer, depth = 0): Buffer[] {
   if (contents.length === 0) return []
-  return readSequence(readElement(contents)).flatMap((bag) => {
+  return readSequence(readWhole(berToDer(contents))).flatMap((bag) => {
     const [type, value] = readSequence(bag)
     const oid = readOid(type)
     if (oid === OID.safeContentsBag && depth < 4)

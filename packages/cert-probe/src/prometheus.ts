@@ -1,5 +1,6 @@
+import type { Discovery } from './discovery.ts'
 import type { Metric } from './exposition.ts'
-import { monitorMetrics } from './monitor-metrics.ts'
+import { discoveryMetrics, monitorMetrics } from './monitor-metrics.ts'
 import type { Monitor } from './monitor.ts'
 
 /** What is used of a gauge of `prom-client` or `@prometheus-io/client`. */
@@ -23,6 +24,7 @@ export interface RegisterOptions<Registry> {
   readonly client: ClientLike<Registry>
   readonly registry: Registry
   readonly monitor: Pick<Monitor, 'reports'>
+  readonly discovery?: Pick<Discovery, 'sources'>
 }
 
 const PLACE = ['target', 'location']
@@ -74,6 +76,7 @@ const FAMILIES: Readonly<Record<string, readonly string[]>> = {
   ops_cert_problem: [...PLACE, 'problem', 'severity'],
   ops_cert_probe_failure: [...PLACE, 'phase', 'code'],
   ops_cert_probe_last_run_timestamp_seconds: PLACE,
+  ops_cert_discovery_success: ['source'],
 }
 
 /** Puts the last reports of a monitor on a registry; they are read whenever it is scraped. */
@@ -81,12 +84,14 @@ export function registerCertProbeMetrics<Registry>({
   client,
   registry,
   monitor,
+  discovery,
 }: RegisterOptions<Registry>): void {
   let collected: ReadonlyMap<string, Metric> | undefined
   // One look serves all the families of a scrape, which are collected in one go.
   const collectOnce = (): ReadonlyMap<string, Metric> => {
     if (collected === undefined) {
-      collected = new Map(monitorMetrics(monitor.reports()).map((metric) => [metric.name, metric]))
+      const metrics = [...monitorMetrics(monitor.reports()), ...discoveryMetrics(discovery?.sources() ?? [])]
+      collected = new Map(metrics.map((metric) => [metric.name, metric]))
       queueMicrotask(() => {
         collected = undefined
       })

@@ -1,24 +1,38 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import type { AddressInfo, Server } from 'node:net'
+import { createServer as createHttpServer } from 'node:http'
+import { createServer as createSocketServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { issue, type Issued } from './pki.ts'
+import { issue, ocspResponse, type Issued, type IssueOptions } from './pki.ts'
 
 const CLI = fileURLToPath(new URL('../src/cli.ts', import.meta.url))
 const root = issue({ subject: [['CN', 'Root']], ca: true })
-const certificate = (left: number, lifetime = 90): Issued =>
+const certificate = (left: number, lifetime = 90, more: Partial<IssueOptions> = {}): Issued =>
   issue({
     subject: [['CN', 'local\u001b[31mhost']],
     issuer: root,
     dns: ['localhost'],
     notBeforeDays: left - lifetime,
     notAfterDays: left,
+    ...more,
   })
+
+/** The one certificate that the responder knows. */
+let revoked: Issued
+
+async function startResponder(): Promise<string> {
+  const responder = createHttpServer((request, response) =>
+    request.resume().once('end', () => response.end(ocspResponse(revoked, root, { status: 'revoked' }))),
+  ).listen(0, '127.0.0.1')
+  await once(responder, 'listening')
+  servers.push(responder)
+  return `http://127.0.0.1:${(responder.address() as AddressInfo).port}/`
+}
 
 let folder = ''
 const servers: Server[] = []
@@ -27,10 +41,13 @@ const ports: Record<string, number> = {}
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'cert-probe-cli-'))
   await writeFile(join(folder, 'ca.pem'), root.pem)
+  const ocspUrl = await startResponder()
   for (const [name, each] of Object.entries({
     good: certificate(80),
     soon: certificate(20, 400),
     expired: certificate(-3),
+    named: certificate(80, 90, { dns: ['localhost', '127.0.0.2'] }),
+    revoked: (revoked = certificate(80, 90, { ocspUrl })),
   })) {
     const server = createServer({ key: each.keyPem, cert: each.pem }, (socket) =>
       socket.on('error', () => undefined),
@@ -90,6 +107,44 @@ describe('cert-probe check', () => {
     expect((await check(join(folder, 'ca.pem'))).code).toBe(0)
   })
 
+  it('also probes the other names in a certificate, and asks for OCSP', async () => {
+    const named = await check('--json', '--sans', `localhost:${ports['named']}`)
+    expect(JSON.parse(named.stdout)).toMatchObject([
+      { target: `localhost:${ports['named']}`, status: 'ok' },
+      { target: `127.0.0.2:${ports['named']}`, status: 'unknown' },
+    ])
+    expect(named.code).toBe(1)
+    expect((await check(`localhost:${ports['revoked']}`)).code).toBe(0)
+    const asked = await check('--ocsp', `localhost:${ports['revoked']}`)
+    expect([asked.code, asked.stdout]).toEqual([4, expect.stringContaining('revoked')])
+  })
+
+  it('says when a renewal is overdue', async () => {
+    const { code, stdout } = await check(`localhost:${ports['good']}`, '--renew-before-days', '85')
+    expect([code, stdout]).toEqual([3, expect.stringContaining('should have been renewed')])
+  })
+
+  it('ends at Ctrl-C, at once and with 130', async () => {
+    const silent = createSocketServer(() => undefined).listen(0, '127.0.0.1')
+    servers.push(silent)
+    const connected = once(silent, 'connection')
+    await once(silent, 'listening')
+    const { port } = silent.address() as AddressInfo
+    const child = spawn(process.execPath, [CLI, 'check', '--timeout', '10m', `127.0.0.1:${port}`])
+    const closed = once(child, 'close')
+    const [socket] = (await connected) as [Socket]
+    child.kill('SIGINT')
+    expect((await closed)[0]).toBe(130)
+    socket.destroy()
+  })
+
+  it.each(['check', 'serve'])('%s --help names every flag and exits with 0', async (command) => {
+    const { code, stdout } = await run(command, '--help')
+    expect(code).toBe(0)
+    for (const flag of ['--targets', '--caddy', '--sans', '--ocsp', '--ca', '--warn-days', 'Examples:'])
+      expect(stdout).toContain(flag)
+  })
+
   it.each([
     [['check'], 'nothing to check'],
     [['check', 'gopher://x'], 'CERT_PROBE_BAD_TARGET'],
@@ -97,6 +152,12 @@ describe('cert-probe check', () => {
     [['check', 'x', '--addresses', 'some'], 'any, first or all'],
     [['check', 'x', '--starttls', 'gopher'], 'gopher'],
     [['check', 'x', '--ca', '/does/not/exist'], 'cannot be read'],
+    [['check', 'x', '--client-key', 'key.pem'], '--client-cert'],
+    [['check', 'x', '-4', '-6'], 'exclude each other'],
+    [['check', 'x', '--timeout', 'never'], 'never'],
+    [['serve', '--ca', '/does/not/exist'], 'cannot be read'],
+    [['serve', '--config', '/does/not/exist'], 'CERT_PROBE_BAD_MODULES'],
+    [['serve', '--target', 'gopher://x'], 'CERT_PROBE_BAD_TARGET'],
     [['serve', '--listen', 'nowhere'], 'ADDRESS:PORT'],
     [['frobnicate'], 'unknown command'],
   ])('exits with 2 at %j', async (args, message) => {
@@ -106,31 +167,104 @@ describe('cert-probe check', () => {
   })
 })
 
-describe('cert-probe serve', () => {
-  it('serves, probes its list, and ends at SIGTERM', async () => {
-    const args = [
+/** Runs `serve` for as long as `use` needs it; its exit code. */
+async function serving(
+  args: readonly string[],
+  use: (url: string, said: () => string) => Promise<void>,
+  endBy: NodeJS.Signals = 'SIGTERM',
+): Promise<unknown> {
+  const child = spawn(
+    process.execPath,
+    [
       CLI,
       'serve',
+      '-4',
       '--listen',
       '127.0.0.1:0',
+      '--interval',
+      '1s',
       '--ca',
       join(folder, 'ca.pem'),
-      '--target',
-      `localhost:${ports['good']}`,
-    ]
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
-    const closed = once(child, 'close')
-    try {
-      const [line] = (await once(child.stderr, 'data')) as [Buffer]
-      const url = /http:\/\/127\.0\.0\.1:\d+/.exec(line.toString())![0]
-      const probed = await fetch(`${url}/probe?module=tcp&target=localhost:${ports['good']}`)
-      expect(await probed.text()).toContain('probe_ssl_earliest_cert_expiry')
+      ...args,
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  )
+  let said = ''
+  child.stderr.on('data', (data: Buffer) => (said += data.toString()))
+  const closed = once(child, 'close')
+  const url = (): string | undefined => /listening on (http:\/\/127\.0\.0\.1:\d+)/.exec(said)?.[1]
+  try {
+    await expect.poll(url, { timeout: 30_000 }).toBeDefined()
+    await use(url()!, () => said)
+  } finally {
+    child.kill(endBy)
+  }
+  return (await closed)[0]
+}
+
+const textOf = async (url: string): Promise<string> => (await fetch(url)).text()
+
+describe('cert-probe serve', () => {
+  it.each(['SIGTERM', 'SIGINT'] as const)('serves, probes its list, and ends at %s', async (signal) => {
+    const code = await serving(
+      ['--target', `localhost:${ports['good']}`],
+      async (url) => {
+        expect(await textOf(`${url}/probe?module=tcp&target=localhost:${ports['good']}`)).toContain(
+          'probe_ssl_earliest_cert_expiry',
+        )
+        await expect
+          .poll(() => textOf(`${url}/metrics`), { timeout: 30_000 })
+          .toContain('ops_cert_expiry_timestamp_seconds{')
+      },
+      signal,
+    )
+    expect(code).toBe(0)
+  })
+
+  it('follows the list in a file, and says on /metrics when it cannot be read', async () => {
+    const list = join(folder, 'served.txt')
+    await writeFile(list, `localhost:${ports['good']}\n`)
+    await serving(['--targets', list], async (url, said) => {
       await expect
-        .poll(async () => (await fetch(`${url}/metrics`)).text(), { timeout: 15_000 })
-        .toContain('ops_cert_expiry_timestamp_seconds{')
-    } finally {
-      child.kill('SIGTERM')
-    }
-    expect((await closed)[0]).toBe(0)
+        .poll(() => textOf(`${url}/metrics`), { timeout: 30_000 })
+        .toContain(`target="localhost:${ports['good']}"`)
+      await writeFile(list, `localhost:${ports['expired']}\n`)
+      await expect
+        .poll(
+          async () => (await fetch(`${url}/probe?module=tcp&target=localhost:${ports['expired']}`)).status,
+          {
+            timeout: 30_000,
+          },
+        )
+        .toBe(200)
+      expect(await textOf(`${url}/metrics`)).toContain('ops_cert_discovery_success{source="file"} 1')
+      await writeFile(list, 'a b c\n')
+      await expect
+        .poll(() => textOf(`${url}/metrics`), { timeout: 30_000 })
+        .toContain('ops_cert_discovery_success{source="file"} 0')
+      expect(said()).toContain('line 1')
+    })
+  })
+
+  it('probes the names in certificates when asked to, but not where they lead to private addresses', async () => {
+    const target = ['--target', `localhost:${ports['named']}`, '--sans']
+    const found = (code: string): string =>
+      `ops_cert_probe_failure{target="127.0.0.2:${ports['named']}",location="127.0.0.2:${ports['named']}",phase="connect",code="${code}"} 1`
+    await serving(target, async (url) => {
+      await expect
+        .poll(() => textOf(`${url}/metrics`), { timeout: 30_000 })
+        .toContain(found('address-not-allowed'))
+      const onRequest = await fetch(`${url}/probe?module=tcp&target=127.0.0.2:${ports['named']}`)
+      expect(onRequest.status).toBe(403)
+    })
+    await serving([...target, '--allow-private'], (url) =>
+      expect.poll(() => textOf(`${url}/metrics`), { timeout: 30_000 }).toContain(found('refused')),
+    )
+  })
+
+  it('asks the OCSP responder when told to', async () => {
+    await serving(['--target', `localhost:${ports['revoked']}`, '--ocsp'], (url) =>
+      expect.poll(() => textOf(`${url}/metrics`), { timeout: 30_000 }).toContain('problem="revoked"'),
+    )
   })
 })

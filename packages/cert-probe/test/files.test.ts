@@ -5,6 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { findProgram, needs } from '@ops/testbed'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -82,31 +83,28 @@ describe('files', () => {
     expect((await probe(out)).endpoints[0]!.failure!.message).toContain('needs a password')
   })
 
-  it('PKCS#12 with RC2-40: says what to do', async (context) => {
+  it('PKCS#12 with RC2-40, as older programs write it', async (context) => {
     const openssl = findProgram('openssl')
     needs(context, openssl !== undefined, 'openssl is not on PATH')
     const [certificate, key] = [await file('rc2.crt', leaf.pem), await file('rc2.key', leaf.keyPem)]
     const out = join(folder, 'rc2.p12')
-    const legacy = await run(openssl!, [
-      'pkcs12',
-      '-export',
-      '-legacy',
-      '-in',
-      certificate,
-      '-inkey',
-      key,
-      '-out',
-      out,
-      '-passout',
-      'pass:x',
-    ]).then(
-      () => true,
-      () => false,
-    )
-    needs(context, legacy, 'this openssl has no legacy provider')
-    expect((await probe(out, { filePassword: 'x' })).endpoints[0]!.failure!.message).toContain(
-      'openssl pkcs12 -legacy',
-    )
+    const args = ['-in', certificate, '-inkey', key, '-out', out, '-passout', 'pass:geheim ü']
+    await run(openssl!, ['pkcs12', '-export', '-legacy', ...args])
+    const report = await probe(out, { filePassword: 'geheim ü' })
+    expect(report).toMatchObject({ status: 'ok', endpoints: [{ chain: [{ commonName: 'site' }] }] })
+    expect((await probe(out, { filePassword: 'wrong' })).endpoints[0]!.failure!.code).toBe('wrong-password')
+  })
+
+  // firefox.p12: `pk12util -o` of NSS 3.87, which Firefox exports with. java-rc2-40.p12: `keytool
+  // -J-Dkeystore.pkcs12.legacy -genkeypair` of Java 17, which is what Java 8 wrote.
+  it.each([
+    ['of Firefox, in BER with indefinite lengths', 'firefox.p12'],
+    ['of Java, with RC2-40', 'java-rc2-40.p12'],
+  ])('PKCS#12 %s', async (_what, name) => {
+    const path = fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))
+    const report = await probe(path, { filePassword: 'secret', now: () => Date.UTC(2027, 0, 1) })
+    expect(report).toMatchObject({ status: 'ok', endpoints: [{ chain: [{ subject: 'CN=site.example' }] }] })
+    expect((await probe(path, { filePassword: 'wrong' })).endpoints[0]!.failure!.code).toBe('wrong-password')
   })
 
   it('a folder, with all below it, through links, and without what is no certificate', async () => {
@@ -178,6 +176,29 @@ describe('Kubernetes', () => {
     expect(report.endpoints).toMatchObject([
       { origin: { kind: 'kubernetes', namespace: 'shop', secret: 'tls', key: 'tls.crt' }, status: 'ok' },
     ])
+  })
+
+  it('Secrets in YAML: several documents, stringData, other kinds between them, another key', async () => {
+    const manifests = [
+      `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: settings }\ndata: { greeting: hello }`,
+      `apiVersion: v1\nkind: Secret\ntype: kubernetes.io/tls\nmetadata:\n  name: tls\n  namespace: shop\ndata:\n  tls.crt: ${base64(leaf.pem)}\n  tls.key: ${base64(leaf.keyPem)}`,
+      `apiVersion: v1\nkind: Secret\nmetadata:\n  name: old\nstringData:\n  server.pem: |\n${expired.pem.replace(/^/gm, '    ')}`,
+      `apiVersion: v1\nkind: Secret\nmetadata: { name: password }\ndata: { password: ${base64('hunter2')} }`,
+    ]
+    const report = await probe(await file('secrets.yaml', manifests.join('\n---\n')))
+    expect(report.endpoints.map(({ location, origin, status }) => [location, origin, status])).toEqual([
+      [
+        `${join(folder, 'secrets.yaml')} shop/tls:tls.crt`,
+        { kind: 'kubernetes', namespace: 'shop', secret: 'tls', key: 'tls.crt' },
+        'ok',
+      ],
+      [
+        `${join(folder, 'secrets.yaml')} default/old:server.pem`,
+        { kind: 'kubernetes', namespace: 'default', secret: 'old', key: 'server.pem' },
+        'critical',
+      ],
+    ])
+    expect(JSON.stringify(report)).not.toMatch(/hunter2|PRIVATE KEY/)
   })
 
   it('Secrets by the API, page by page, with the token of a kubeconfig', async () => {

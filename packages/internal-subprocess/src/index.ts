@@ -42,6 +42,13 @@ export interface Program extends RunningProgram {
   readonly stdout: Readable
 }
 
+/** A program with processes of its own, which are stopped and ended together. */
+export interface ProgramGroup extends Program {
+  /** SIGSTOP to all of them. Should this process die meanwhile, they are killed. */
+  pause(): void
+  resume(): void
+}
+
 export interface BlockProgram extends RunningProgram {
   /**
    * stdout, in blocks. A block is valid until the next one is asked for; then its memory is filled
@@ -113,6 +120,12 @@ export async function startBlockProgram(
   }
 }
 
+/** Starts `command` as the leader of a process group: `kill` and an abort reach all of it. */
+export function startProgramGroup(command: string, options: SpawnOptions): ProgramGroup {
+  const { program, stdout, send } = launch(command, options, 'pipe', true)
+  return { ...program, stdout: stdout!, pause: () => send('SIGSTOP'), resume: () => send('SIGCONT') }
+}
+
 async function* tap(stream: Readable, onBytes: (bytes: Buffer) => void): AsyncGenerator<Buffer> {
   for await (const bytes of stream) {
     onBytes(bytes as Buffer)
@@ -124,21 +137,30 @@ function launch(
   command: string,
   options: SpawnOptions,
   stdout: 'pipe' | Socket,
-): { program: RunningProgram; stdout: Readable | null } {
+  isGroup = false,
+): { program: RunningProgram; stdout: Readable | null; send: (signal: NodeJS.Signals) => void } {
   const child = spawn(command, options.args, {
     env: options.env ?? process.env,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...options.user,
     detached: options.detached ?? false,
     stdio: ['pipe', stdout, 'pipe'],
+    detached: isGroup,
   })
+  const send = (signal: NodeJS.Signals): void => {
+    if (isGroup) signalGroup(child.pid, signal)
+    else child.kill(signal)
+  }
+  const watchdog = isGroup ? startWatchdog(child.pid) : undefined
   const stdin = child.stdin!
   const stderr = collectStderr(child, options.onStderrLine)
   let killTimer: NodeJS.Timeout | undefined
   const terminate = (): void => {
     if (killTimer !== undefined || child.exitCode !== null || child.signalCode !== null) return
-    child.kill('SIGTERM')
-    killTimer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS)
+    send('SIGTERM')
+    // What is stopped learns of it only when it goes on.
+    if (isGroup) send('SIGCONT')
+    killTimer = setTimeout(() => send('SIGKILL'), KILL_AFTER_MS)
   }
   options.signal?.addEventListener('abort', terminate, { once: true })
   if (options.signal?.aborted === true) terminate()
@@ -154,6 +176,7 @@ function launch(
     child.once('close', (code, signal) => settle(code, signal))
     function settle(code: number | null, endedBy: NodeJS.Signals | null): void {
       clearTimeout(killTimer)
+      watchdog?.stop()
       options.signal?.removeEventListener('abort', terminate)
       if (options.signal?.aborted === true) reject(options.signal.reason as Error)
       else if (code === 0) resolve()
@@ -173,7 +196,35 @@ function launch(
       return gone
     },
   }
-  return { program, stdout: child.stdout }
+  return { program, stdout: child.stdout, send }
+}
+
+function signalGroup(leader: number | undefined, signal: NodeJS.Signals): void {
+  if (leader === undefined) return
+  try {
+    process.kill(-leader, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+/**
+ * A group of its own is out of reach of the terminal and outlives this process, paused for ever or
+ * filling a disk that nobody empties. So a shell waits for the end of a pipe that only this process
+ * holds: when it ends without a line on it, this process was killed, and the group is killed too.
+ */
+function startWatchdog(leader: number | undefined): { stop(): void } | undefined {
+  if (leader === undefined) return undefined
+  const shell = spawn('sh', ['-c', 'read -r line || kill -s KILL -- "-$1"', 'sh', String(leader)], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  })
+  // Without a shell there is no watchdog, and everything else works.
+  shell.on('error', () => undefined)
+  shell.stdin.on('error', () => undefined)
+  shell.unref()
+  ;(shell.stdin as Socket).unref()
+  return { stop: () => void shell.stdin.end('\n') }
 }
 
 /** Runs `command` to its end and returns its stdout as text; for small outputs. */

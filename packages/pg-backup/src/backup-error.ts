@@ -1,18 +1,31 @@
 import { brandError, OpsError } from '@ops/internal-error'
+import type { LeaseHolder } from './lease.ts'
 
 /** Every code of {@link BackupError}; the README says what each one means. */
 export const backupErrorCodes = [
   'BACKUP_BAD_OPTIONS',
   'BACKUP_CONNECT_FAILED',
+  'BACKUP_TRANSACTION_POOLING',
+  'BACKUP_NO_DATABASE',
   'BACKUP_PROGRAM_MISSING',
   'BACKUP_PROGRAM_TOO_OLD',
   'BACKUP_DUMP_FAILED',
+  'BACKUP_DUMP_STALLED',
+  'BACKUP_LOCK_TIMEOUT',
+  'BACKUP_REPLICA_CONFLICT',
   'BACKUP_ARCHIVE_INVALID',
   'BACKUP_STORE_FAILED',
+  'BACKUP_LEASE_HELD',
+  'BACKUP_LEASE_LOST',
   'BACKUP_NOT_FOUND',
   'BACKUP_MANIFEST_INVALID',
   'BACKUP_FORMAT_UNSUPPORTED',
   'BACKUP_OBJECT_DAMAGED',
+  'BACKUP_KEY_MISSING',
+  'BACKUP_KEY_WRONG',
+  'BACKUP_LAYOUT_UNSUPPORTED',
+  'BACKUP_STAGING_FULL',
+  'BACKUP_STAGING_FAILED',
   'BACKUP_TARGET_NOT_EMPTY',
   'BACKUP_RESTORE_FAILED',
 ] as const
@@ -21,6 +34,8 @@ export type BackupErrorCode = (typeof backupErrorCodes)[number]
 
 /** Facts beside the message, as far as they apply. */
 export interface BackupErrorDetails {
+  /** Who holds the lease. */
+  holder?: LeaseHolder
   /** The database that was being dumped or restored. */
   database?: string
   /** The object in the store that the error is about. */

@@ -48,6 +48,11 @@ export function databaseFolder(cluster: string, database: string): string {
   return `${encodeSegment(cluster)}/logical/${encodeSegment(database)}/`
 }
 
+/** The folder of the objects by which the runs for one database take turns. */
+export function leaseFolder(cluster: string, database: string): string {
+  return `${encodeSegment(cluster)}/lease/${encodeSegment(database)}/`
+}
+
 /** The backup whose manifest has this key, or `undefined` when the key is of something else. */
 export function backupOfManifestKey(key: string): BackupRef | undefined {
   const [cluster, kind, database, id, name, ...more] = key.split('/')

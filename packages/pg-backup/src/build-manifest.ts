@@ -1,10 +1,11 @@
-import type { PutResult } from '@ops/object-store'
-import { DIGEST_NAME, type ArchiveContents } from './archive/index.ts'
+import { DIGEST_NAME } from './archive/index.ts'
 import type { BackupRef } from './backup-set.ts'
-import { DUMP_NAME } from './compression.ts'
-import { MANIFEST_FORMAT, type Manifest } from './manifest.ts'
+import { AGE_FORMAT, type BackupEncryption } from './encryption.ts'
+import { MANIFEST_FORMAT, type Manifest, type ManifestObject } from './manifest.ts'
+import type { ObjectEncoding } from './object-encoding.ts'
 import type { PostgresProgram } from './postgres-program.ts'
 import type { ServerFacts } from './server-facts.ts'
+import type { StoredDump } from './stored-dump.ts'
 import { PACKAGE_VERSION } from './version.ts'
 
 /** All that a manifest is made of. */
@@ -12,18 +13,20 @@ export interface ManifestFacts {
   readonly backup: BackupRef
   readonly server: ServerFacts
   readonly program: PostgresProgram
-  readonly level: number
+  readonly encoding: ObjectEncoding
   readonly startedAt: Date
   readonly finishedAt: Date
   readonly digest: boolean
-  readonly contents: ArchiveContents
-  readonly stored: PutResult
-  readonly warnings: readonly string[]
+  readonly dump: StoredDump
+  /** Roles and tablespaces, where they are in the backup. */
+  readonly globals?: { readonly object: ManifestObject; readonly rolePasswords: boolean }
 }
 
 /** The manifest of a backup whose dump is in the store. */
 export function buildManifest(facts: ManifestFacts): Manifest {
-  const { backup, server, program, contents, stored } = facts
+  const { backup, server, program, globals } = facts
+  const { compression, encryption } = facts.encoding
+  const { layout, contents, objects, warnings } = facts.dump
   const { version, major, systemIdentifier, timeline, isStandby, encoding, collate, ctype } = server
   return {
     format: MANIFEST_FORMAT,
@@ -34,18 +37,11 @@ export function buildManifest(facts: ManifestFacts): Manifest {
     startedAt: facts.startedAt.toISOString(),
     finishedAt: facts.finishedAt.toISOString(),
     snapshotLsn: server.lsn,
-    objects: [
-      {
-        name: DUMP_NAME,
-        role: 'dump',
-        storedBytes: stored.size,
-        rawBytes: contents.bytes,
-        sha256: stored.sha256,
-        partSizeBytes: stored.partSizeBytes,
-      },
-    ],
-    compression: { algorithm: 'zstd', level: facts.level },
-    encryption: null,
+    objects: globals === undefined ? objects : [...objects, globals.object],
+    layout,
+    compression,
+    encryption: encryption === undefined ? null : publicPart(encryption),
+    globals: globals === undefined ? null : { rolePasswords: globals.rolePasswords },
     archiveVersion: contents.header.version,
     digest: facts.digest ? DIGEST_NAME : null,
     tables: contents.tables,
@@ -53,6 +49,10 @@ export function buildManifest(facts: ManifestFacts): Manifest {
     sequences: contents.sequences,
     schemaObjects: contents.objects,
     extensions: server.extensions,
-    warnings: facts.warnings,
+    warnings,
   }
+}
+
+function publicPart({ recipients = [], passphrase }: BackupEncryption): Manifest['encryption'] {
+  return { format: AGE_FORMAT, recipients, passphrase: passphrase !== undefined }
 }

@@ -1,8 +1,8 @@
 import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { openObject, type OpenBackupOptions } from './open-backup.ts'
+import { openObject, type StoredBackup } from './open-backup.ts'
 
-export interface CheckBackupOptions extends OpenBackupOptions {
+export interface CheckBackupOptions extends StoredBackup {
   /** Called with the bytes read so far, of all objects together. */
   readonly onProgress?: (progress: {
     readonly phase: 'check'

@@ -2,6 +2,7 @@
 import { runCli } from '@ops/internal-cli'
 import { addCat } from './commands/cat.ts'
 import { addCheck } from './commands/check.ts'
+import { addCreateAll } from './commands/create-all.ts'
 import { addCreate } from './commands/create.ts'
 import { addList } from './commands/list.ts'
 import { addRestore } from './commands/restore.ts'
@@ -15,6 +16,7 @@ runCli(import.meta.url, {
   usageCodes: ['BACKUP_BAD_OPTIONS', 'STORE_BAD_URL'],
   build(program, context) {
     addCreate(program, context)
+    addCreateAll(program, context)
     addList(program, context)
     addShow(program, context)
     addCheck(program, context)
@@ -36,6 +38,7 @@ Exit codes: 0 done, 1 failed, 2 bad usage, 130 or 143 stopped by a signal.
 
 Examples:
   $ pg-backup create --store file:///var/backups/postgres --dbname app
+  $ pg-backup create-all --store file:///var/backups/postgres --exclude 'test_*' --wait
   $ pg-backup list --store file:///var/backups/postgres
   $ pg-backup restore latest --of app --store file:///var/backups/postgres --dbname app_restored --create`,
     )

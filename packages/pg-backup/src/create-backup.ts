@@ -1,16 +1,28 @@
-import type { ObjectStore, PutResult } from '@ops/object-store'
+import { tmpdir } from 'node:os'
+import type { ObjectStore } from '@ops/object-store'
 import { BackupError } from './backup-error.ts'
 import { backupFolder, MANIFEST_NAME, newBackupId, type BackupRef } from './backup-set.ts'
 import { buildManifest } from './build-manifest.ts'
-import { compressionStream, DUMP_NAME, DEFAULT_COMPRESSION_LEVEL } from './compression.ts'
+import { cleanUpAfterDeadRuns } from './clean-up.ts'
+import { resolveCompression, type BackupCompression } from './compression.ts'
 import { describeConnection, type PgConnection } from './connection.ts'
-import { dumpDatabase, type RunningDump } from './dump-database.ts'
+import { dumpDatabase } from './dump-database.ts'
+import { checkEncryption, type BackupEncryption } from './encryption.ts'
+import { acquireLease, noLease, type Lease, type LeaseHolder, type LeaseOptions } from './lease.ts'
 import type { Logger } from './logger.ts'
-import type { Manifest } from './manifest.ts'
+import type { Manifest, ManifestObject } from './manifest.ts'
+import type { ObjectEncoding } from './object-encoding.ts'
 import { findPostgresProgram } from './postgres-program.ts'
 import { publishManifest } from './publish-manifest.ts'
+import { createRateLimit, type RateLimit } from './rate-limit.ts'
+import { withRetries, type RetryOptions, type RetryProgress } from './retry.ts'
 import { readServerFacts, type ServerFacts } from './server-facts.ts'
 import { toBackupError } from './store-failure.ts'
+import { storeDirectory } from './store-directory.ts'
+import { storeGlobals } from './store-globals.ts'
+import { storeStream } from './store-stream.ts'
+import type { DumpTarget } from './stored-dump.ts'
+import { refuseTransactionPooling } from './transaction-pooling.ts'
 import { withdrawBackup } from './withdraw-backup.ts'
 
 /** What happens during a backup; bytes and rows count from the start. */
@@ -27,6 +39,9 @@ export type BackupProgress =
       readonly table?: { readonly schema: string; readonly name: string }
     }
   | { readonly phase: 'publish'; readonly rawBytes: number; readonly storedBytes: number }
+  /** Another run for the same database is waited for; again and again. */
+  | { readonly phase: 'wait'; readonly holder: LeaseHolder }
+  | RetryProgress
 
 export interface CreateBackupOptions {
   readonly store: ObjectStore
@@ -34,10 +49,46 @@ export interface CreateBackupOptions {
   readonly connection?: PgConnection
   /** Groups the backups of one server; the first segment of every key. @default 'main' */
   readonly cluster?: string
-  /** zstd's level, 1 to 19. @default 1 */
-  readonly compressionLevel?: number
+  /** @default zstd at level 1 */
+  readonly compression?: BackupCompression
+  /** Encrypt every object but the manifest, in the age format. @default not encrypted */
+  readonly encryption?: BackupEncryption
+  /** Back up the cluster's roles and tablespaces too. @default false */
+  readonly globals?: boolean
+  /** With `globals`: leave out the roles' passwords, which only a superuser may read. @default false */
+  readonly noRolePasswords?: boolean
+  /**
+   * Tables that are dumped at a time. With more than 1 the backup is in directory layout, one object
+   * for each table, on its way through a staging folder. @default 1
+   */
+  readonly jobs?: number
+  /** Where the staging folder of a backup with several jobs is made. @default the system's temporary folder */
+  readonly stagingFolder?: string
+  /** How many bytes may lie in staging. `pg_dump` is seen to some 20 ms later: leave room for what it writes in that time. @default 17179869184 (16 GiB) */
+  readonly stagingMaxBytes?: number
+  /**
+   * What happens when staging has that many bytes: `wait` stops `pg_dump` until some are stored, `fail`
+   * gives up with `BACKUP_STAGING_FULL`. So does `wait` when the tables that are under way do not fit.
+   * @default 'wait'
+   */
+  readonly whenStagingIsFull?: 'wait' | 'fail'
   /** Count and digest every row on the way; without it a drill can prove nothing about rows. @default true */
   readonly digest?: boolean
+  /**
+   * Runs for one database take turns by a lease in the store; `false` lets them run side by side. A
+   * store that cannot hold a lease goes without, unless options are given here: then it is refused.
+   */
+  readonly lease?: LeaseOptions | false
+  /** What to do when the whole backup fails for a reason that may pass. @default one attempt */
+  readonly retry?: RetryOptions
+  /** No more bytes than that are read from the server, before compression. @default unlimited */
+  readonly rateLimitBytesPerSecond?: number
+  /** How long the dump may wait for the lock on a table before it fails with `BACKUP_LOCK_TIMEOUT`. @default `stallTimeoutMs` */
+  readonly lockTimeoutMs?: number
+  /** How long the server may send nothing before the dump fails with `BACKUP_DUMP_STALLED`. @default 900000 */
+  readonly stallTimeoutMs?: number
+  /** What a dead run left is removed when it is older than that. @default 24 */
+  readonly graceHours?: number
   readonly onProgress?: (progress: BackupProgress) => void
   /** @default silent */
   readonly logger?: Logger
@@ -53,6 +104,10 @@ export interface BackupResult extends BackupRef {
   readonly manifestKey: string
   readonly manifest: Manifest
   readonly durationMs: number
+  /** Whether other runs for the database were kept out; false where the store cannot tell two writers apart. */
+  readonly leased: boolean
+  /** What dead runs had left in the store and in staging, and is gone now. */
+  readonly removedLeftovers: readonly string[]
 }
 
 /**
@@ -63,22 +118,52 @@ export interface BackupResult extends BackupRef {
  *
  * Rejects with {@link BackupError} or, when aborted, with `signal.reason`.
  */
-export async function createBackup(options: CreateBackupOptions): Promise<BackupResult> {
-  const { store, connection = {}, env = process.env, signal, now = () => new Date() } = options
+export function createBackup(options: CreateBackupOptions): Promise<BackupResult> {
+  return createPacedBackup(options, rateLimitOf(options))
+}
+
+/** {@link createBackup}, by a rate limit that others may share. */
+export async function createPacedBackup(
+  options: CreateBackupOptions,
+  rateLimit: RateLimit | undefined,
+): Promise<BackupResult> {
+  const { signal, retry } = options
   signal?.throwIfAborted()
-  const level = checkLevel(options.compressionLevel ?? DEFAULT_COMPRESSION_LEVEL)
+  checkOptions(options)
+  const onRetry = (progress: RetryProgress): void => {
+    options.logger?.warn({ ...progress }, `attempt ${progress.attempt} failed: ${progress.message}`)
+    options.onProgress?.(progress)
+  }
+  return withRetries({ ...retry, signal, onRetry }, () => attemptBackup(options, rateLimit))
+}
+
+export function rateLimitOf({ rateLimitBytesPerSecond }: CreateBackupOptions): RateLimit | undefined {
+  return rateLimitBytesPerSecond === undefined ? undefined : createRateLimit(rateLimitBytesPerSecond)
+}
+
+async function attemptBackup(
+  options: CreateBackupOptions,
+  rateLimit: RateLimit | undefined,
+): Promise<BackupResult> {
+  const { store, connection = {}, env = process.env, now = () => new Date() } = options
+  const { lockTimeoutMs, stallTimeoutMs, jobs = 1 } = options
+  const encoding = resolveEncoding(options)
   const startedAt = now()
 
   options.onProgress?.({ phase: 'connect' })
-  const server = await readServerFacts({ connection, env, signal })
-  const program = await findPostgresProgram('pg_dump', { env, signal, serverMajor: server.major })
+  const asked = { connection, env, timeoutMs: stallTimeoutMs, signal: options.signal }
+  await refuseTransactionPooling(asked)
+  const server = await readServerFacts(asked)
+  const program = await findPostgresProgram('pg_dump', { ...asked, serverMajor: server.major })
   const backup: BackupRef = {
     cluster: options.cluster ?? 'main',
     database: server.database,
     id: newBackupId(startedAt),
   }
   const folder = backupFolder(backup)
-  await tryStore(store, signal)
+  await using lease = await takeLease(options, backup, now)
+  const { signal } = lease
+  const removedLeftovers = lease.isHeld ? await cleanUp(options, backup, now, signal) : []
   options.logger?.info(
     { ...backup, pgDump: program.version },
     `backing up ${describeConnection(connection, env)}`,
@@ -87,24 +172,30 @@ export async function createBackup(options: CreateBackupOptions): Promise<Backup
   /** What is in the store by now, or may be, the latest first. A put that fails removes its own. */
   const begun: string[] = []
   try {
-    const dump = dumpDatabase({ connection, env, program, digest: options.digest, signal })
-    const stored = await storeDump(dump, { ...options, folder, level, sizeHintBytes: sizeHint(server) })
-    begun.unshift(`${folder}${DUMP_NAME}`)
-    const contents = dump.contents()
+    const { digest, onProgress } = options
+    const pace = { rateLimit, lockTimeoutMs, stallTimeoutMs }
+    const asDumped = { connection, env, program, server, digest, signal, ...pace }
+    const target: DumpTarget = { store, folder, encoding, onStored: (key) => begun.unshift(key), signal }
+    const globals = options.globals === true ? await takeGlobals(options, server, target) : undefined
+    const dump =
+      jobs > 1
+        ? await storeDirectory(asDumped, target, { ...options, backup, jobs })
+        : await storeStream(dumpDatabase(asDumped), target, { sizeHintBytes: sizeHint(server), onProgress })
     const manifest = buildManifest({
       backup,
       server,
       program,
-      level,
+      encoding,
       startedAt,
       finishedAt: now(),
-      digest: options.digest ?? true,
-      contents,
-      stored,
-      warnings: dump.warnings,
+      digest: digest ?? true,
+      dump,
+      globals,
     })
-    options.onProgress?.({ phase: 'publish', rawBytes: contents.bytes, storedBytes: stored.size })
+    const { rawBytes, storedBytes } = totals(manifest)
+    options.onProgress?.({ phase: 'publish', rawBytes, storedBytes })
     const manifestKey = `${folder}${MANIFEST_NAME}`
+    await lease.confirm()
     begun.unshift(manifestKey)
     if (!(await publishManifest(store, manifestKey, manifest, signal))) {
       // What lies there is another's, and so may be what we took for our own: leave it alone.
@@ -112,59 +203,67 @@ export async function createBackup(options: CreateBackupOptions): Promise<Backup
       throw collision(manifestKey)
     }
     const durationMs = now().getTime() - startedAt.getTime()
-    options.logger?.info({ ...backup, durationMs, storedBytes: stored.size }, 'the backup is published')
-    return { ...backup, store: store.url, manifestKey, manifest, durationMs }
+    options.logger?.info({ ...backup, durationMs, storedBytes }, 'the backup is published')
+    const { isHeld: leased } = lease
+    return { ...backup, store: store.url, manifestKey, manifest, durationMs, leased, removedLeftovers }
   } catch (error) {
     throw await withdrawBackup(store, begun, error, options.logger)
   }
 }
 
 /**
- * Finds out what the store can do, by writing a small object and removing it. Needed for the manifest
- * in the end, and done first: a store that cannot be written to is found before the database has any work.
+ * Takes the database's turn. First the store is tried: what it can do is found out by writing a small
+ * object and removing it, so that one that cannot be written to is found before the database has any work.
  */
-async function tryStore(store: ObjectStore, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await store.capabilities({ signal })
-  } catch (error) {
-    throw toBackupError(error, { doing: 'it was tried', key: store.url, signal })
+async function takeLease(options: CreateBackupOptions, backup: BackupRef, now: () => Date): Promise<Lease> {
+  const { store, signal, logger, lease, onProgress } = options
+  const doing = 'it was tried'
+  const { putIfAbsent } = await store.capabilities({ signal }).catch((error: unknown) => {
+    throw toBackupError(error, { doing, key: store.url, signal })
+  })
+  if (lease === false) return noLease(signal)
+  if (putIfAbsent) {
+    const onWait = (holder: LeaseHolder): void => onProgress?.({ phase: 'wait', holder })
+    return acquireLease({ ...lease, store, backup, now, signal, logger, onWait })
   }
+  if (lease !== undefined) {
+    throw new BackupError(
+      'BACKUP_BAD_OPTIONS',
+      `${store.url} cannot hold a lease: it does not know conditional puts, so two runs cannot be told apart; use another store, or ask for none`,
+    )
+  }
+  logger?.info({ ...backup }, 'the store cannot hold a lease: nothing keeps two runs apart')
+  return noLease(signal)
 }
 
-interface StoreDumpOptions extends CreateBackupOptions {
-  readonly folder: string
-  readonly level: number
-  readonly sizeHintBytes: number
+const DEFAULT_GRACE_HOURS = 24
+
+async function cleanUp(
+  { store, logger, stagingFolder, graceHours = DEFAULT_GRACE_HOURS }: CreateBackupOptions,
+  backup: BackupRef,
+  now: () => Date,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  const graceMs = graceHours * 3_600_000
+  const stagingRoot = stagingFolder ?? tmpdir()
+  return cleanUpAfterDeadRuns({ store, backup, graceMs, now: now(), stagingRoot, signal, logger })
 }
 
-async function storeDump(dump: RunningDump, options: StoreDumpOptions): Promise<PutResult> {
-  const { store, folder, level, sizeHintBytes, signal, onProgress } = options
-  const key = `${folder}${DUMP_NAME}`
-  let storedBytes = 0
-  const report = (): void => {
-    const { bytes, ...rest } = dump.progress
-    onProgress?.({ phase: 'dump', rawBytes: bytes, storedBytes, ...rest })
-  }
-  const timer = setInterval(report, PROGRESS_INTERVAL_MS)
-  try {
-    return await store.put(key, compressionStream(dump.bytes, level), {
-      sizeHintBytes,
-      contentType: 'application/zstd',
-      signal,
-      onProgress: (bytes) => {
-        storedBytes = bytes
-      },
-    })
-  } catch (error) {
-    await dump.stop()
-    throw toBackupError(error, { doing: `storing ${key}`, key, signal })
-  } finally {
-    clearInterval(timer)
-    report()
-  }
+async function takeGlobals(
+  { connection = {}, env, noRolePasswords = false }: CreateBackupOptions,
+  { major: serverMajor }: ServerFacts,
+  target: DumpTarget,
+): Promise<{ object: ManifestObject; rolePasswords: boolean }> {
+  const object = await storeGlobals({ connection, env, serverMajor, noRolePasswords }, target)
+  return { object, rolePasswords: !noRolePasswords }
 }
 
-const PROGRESS_INTERVAL_MS = 100
+function totals({ objects }: Manifest): { rawBytes: number; storedBytes: number } {
+  return {
+    rawBytes: objects.reduce((sum, object) => sum + object.rawBytes, 0),
+    storedBytes: objects.reduce((sum, object) => sum + object.storedBytes, 0),
+  }
+}
 
 /**
  * The text of a row can be longer than the row on disk (numbers, decompressed TOAST values), so twice
@@ -179,10 +278,39 @@ function collision(key: string): BackupError {
   return new BackupError('BACKUP_STORE_FAILED', message, { details: { key } })
 }
 
-function checkLevel(level: number): number {
-  if (Number.isInteger(level) && level >= 1 && level <= 19) return level
-  throw new BackupError(
-    'BACKUP_BAD_OPTIONS',
-    `compressionLevel is ${level}; it must be a whole number from 1 to 19`,
-  )
+function resolveEncoding({ compression, encryption }: CreateBackupOptions): ObjectEncoding {
+  if (encryption !== undefined) checkEncryption(encryption)
+  return { compression: resolveCompression(compression), encryption }
+}
+
+function checkOptions(options: CreateBackupOptions): void {
+  resolveEncoding(options)
+  const { rateLimitBytesPerSecond, lockTimeoutMs, stallTimeoutMs, graceHours } = options
+  const { jobs, stagingMaxBytes } = options
+  if (jobs !== undefined && !(Number.isInteger(jobs) && jobs >= 1))
+    throw badOption('jobs', jobs, 'a whole number of at least 1')
+  const attempts = options.retry?.attempts
+  if (attempts !== undefined && !(Number.isInteger(attempts) && attempts >= 1))
+    throw badOption('retry.attempts', attempts, 'a whole number of at least 1')
+  const { ttlMs, waitMs } = options.lease === false ? {} : (options.lease ?? {})
+  for (const [name, value] of Object.entries({
+    rateLimitBytesPerSecond,
+    lockTimeoutMs,
+    stallTimeoutMs,
+    stagingMaxBytes,
+    'lease.ttlMs': ttlMs,
+  }))
+    if (value !== undefined && !(value > 0)) throw badOption(name, value, 'more than 0')
+  const { delayMs, maxDelayMs } = options.retry ?? {}
+  for (const [name, value] of Object.entries({
+    graceHours,
+    'lease.waitMs': waitMs,
+    'retry.delayMs': delayMs,
+    'retry.maxDelayMs': maxDelayMs,
+  }))
+    if (value !== undefined && !(value >= 0)) throw badOption(name, value, '0 or more')
+}
+
+function badOption(name: string, value: number, expected: string): BackupError {
+  return new BackupError('BACKUP_BAD_OPTIONS', `${name} is ${value}; it must be ${expected}`)
 }

@@ -33,7 +33,7 @@ export async function digestDatabase(
   const server = await readServerFacts({ connection, env, signal })
   const serverMajor = Math.max(server.major, options.pgDumpMajor ?? 0)
   const program = await findPostgresProgram('pg_dump', { env, signal, serverMajor })
-  const dump = dumpDatabase({ connection, env, program, encoding, signal })
+  const dump = dumpDatabase({ connection, env, program, server, encoding, signal })
   for await (const _chunk of dump.bytes) options.onProgress?.({ phase: 'digest', ...dump.progress })
   return { contents: dump.contents(), server, pgDump: program.version }
 }

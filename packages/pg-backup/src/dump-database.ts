@@ -1,22 +1,27 @@
-import { ProgramError, startBlockProgram, type BlockProgram } from '@ops/internal-subprocess'
-import {
-  createArchiveReader,
-  isArchiveError,
-  type ArchiveContents,
-  type ArchiveReader,
-} from './archive/index.ts'
-import { BackupError } from './backup-error.ts'
-import { connectionEnvironment, describeConnection, type PgConnection } from './connection.ts'
+import { startBlockProgram, type BlockProgram } from '@ops/internal-subprocess'
+import { createArchiveReader, type ArchiveContents, type ArchiveReader } from './archive/index.ts'
+import { connectionEnvironment, type PgConnection } from './connection.ts'
+import { explainDumpFailure } from './explain-dump-failure.ts'
+import { createPace } from './pace.ts'
 import type { PostgresProgram } from './postgres-program.ts'
+import type { RateLimit } from './rate-limit.ts'
+import type { ServerFacts } from './server-facts.ts'
 
 export interface DumpOptions {
   readonly connection: PgConnection
   readonly env?: NodeJS.ProcessEnv
   readonly program: PostgresProgram
+  readonly server: Pick<ServerFacts, 'byteaOutput'>
   /** @default true */
   readonly digest?: boolean
   /** The encoding of the dump. @default the database's own */
   readonly encoding?: string
+  /** No more bytes than that are read from `pg_dump`, and so from the server. */
+  readonly rateLimit?: RateLimit
+  /** How long `pg_dump` may wait for the lock on a table. @default as long as it may be silent */
+  readonly lockTimeoutMs?: number
+  /** How long `pg_dump` may be silent. @default 900000 */
+  readonly stallTimeoutMs?: number
   readonly signal?: AbortSignal
 }
 
@@ -32,16 +37,11 @@ export interface RunningDump {
   stop(): Promise<void>
 }
 
-/**
- * The same row gives the same bytes everywhere only if these are the same everywhere; `pg_dump`
- * itself sets the date style, the interval style and `extra_float_digits`.
- */
-const STABLE_OUTPUT = '-c timezone=UTC -c bytea_output=hex'
-
-const MAX_WARNINGS = 100
+export const MAX_WARNINGS = 100
 
 /** Starts `pg_dump -Fc -Z0` and reads its archive as it streams by. */
 export function dumpDatabase(options: DumpOptions): RunningDump {
+  const pace = createPace(options)
   const reader = createArchiveReader({ digest: options.digest ?? true })
   const warnings: string[] = []
   let contents: ArchiveContents | undefined
@@ -62,48 +62,51 @@ export function dumpDatabase(options: DumpOptions): RunningDump {
   }
 
   async function* run(): AsyncGenerator<Buffer, void, undefined> {
-    const env = connectionEnvironment(options.connection, options.env)
     pgDump = await startBlockProgram(options.program.path, {
-      args: [
-        '--format=custom',
-        '--compress=0',
-        '--no-password',
-        ...(options.encoding === undefined ? [] : [`--encoding=${options.encoding}`]),
-      ],
-      env: { ...env, PGOPTIONS: `${env['PGOPTIONS'] ?? ''} ${STABLE_OUTPUT}`.trim() },
+      args: ['--format=custom', ...dumpArguments(options)],
+      env: dumpEnvironment(options),
       signal: options.signal,
-      onBytes: (bytes) => reader.write(bytes),
+      onBytes: (bytes) => {
+        pace.sawBytes()
+        reader.write(bytes)
+      },
       onStderrLine: (line) => {
         if (warnings.length < MAX_WARNINGS) warnings.push(line)
       },
     })
     pgDump.stdin.end()
     try {
-      yield* pgDump.blocks
+      yield* pace.of(pgDump.blocks)
       await pgDump.exited
       contents = reader.end()
     } catch (error) {
-      throw dumpFailure(error, options)
+      throw await explainDumpFailure(error, options)
     } finally {
       await pgDump.kill()
     }
   }
 }
 
-function dumpFailure(error: unknown, { connection, env, signal }: DumpOptions): unknown {
-  if (signal?.aborted === true) return signal.reason
-  const database = describeConnection(connection, env)
-  if (error instanceof ProgramError) {
-    return new BackupError('BACKUP_DUMP_FAILED', `the dump of ${database} failed: ${error.message}`, {
-      cause: error,
-    })
-  }
-  if (isArchiveError(error)) {
-    return new BackupError(
-      'BACKUP_ARCHIVE_INVALID',
-      `pg_dump of ${database} wrote an archive that cannot be read: ${error.message}`,
-      { cause: error },
-    )
-  }
-  return error
+/** What every dump is asked for, whatever its format. */
+export function dumpArguments({ encoding, lockTimeoutMs }: DumpOptions): string[] {
+  return [
+    '--compress=0',
+    '--no-password',
+    ...(encoding === undefined ? [] : [`--encoding=${encoding}`]),
+    ...(lockTimeoutMs === undefined ? [] : [`--lock-wait-timeout=${lockTimeoutMs}`]),
+  ]
+}
+
+/**
+ * The same row gives the same bytes everywhere only if the time zone and the form of `bytea` are the
+ * same everywhere; `pg_dump` itself sets the date style, the interval style and `extra_float_digits`,
+ * and switches the time limits of statements, transactions and idle sessions off. The time zone goes
+ * by its own variable, and the form of `bytea` only where it has to, because PgBouncer refuses
+ * sessions with other settings.
+ */
+export function dumpEnvironment({ connection, env, server }: DumpOptions): NodeJS.ProcessEnv {
+  const environment: NodeJS.ProcessEnv = { ...connectionEnvironment(connection, env), PGTZ: 'UTC' }
+  if (server.byteaOutput === 'hex') return environment
+  const options = environment['PGOPTIONS']
+  return { ...environment, PGOPTIONS: `${options ?? ''} -c bytea_output=hex`.trim() }
 }

@@ -14,11 +14,20 @@ export {
   type PgConnection,
 } from './connection.ts'
 export {
+  createAllBackups,
+  type CreateAllBackupsOptions,
+  type CreateAllBackupsResult,
+  type DatabaseOptions,
+  type DatabaseOutcome,
+} from './create-all-backups.ts'
+export {
   createBackup,
   type BackupProgress,
   type BackupResult,
   type CreateBackupOptions,
 } from './create-backup.ts'
+export type { BackupCompression, Compression, CompressionAlgorithm } from './compression.ts'
+export { parseIdentities, type BackupEncryption, type BackupKeys } from './encryption.ts'
 export { digestDatabase, type DigestDatabaseOptions } from './digest-database.ts'
 export {
   findBackup,
@@ -27,6 +36,7 @@ export {
   type ListBackupsOptions,
   type ListedBackup,
 } from './list-backups.ts'
+export type { LeaseHolder, LeaseOptions } from './lease.ts'
 export type { Logger } from './logger.ts'
 export {
   MANIFEST_FORMAT,
@@ -37,7 +47,7 @@ export {
   type ManifestObject,
   type ReadManifestOptions,
 } from './manifest.ts'
-export { openBackup, type OpenBackupOptions } from './open-backup.ts'
+export { openBackup, type OpenBackupOptions, type StoredBackup } from './open-backup.ts'
 export { findPostgresProgram, type FindProgramOptions, type PostgresProgram } from './postgres-program.ts'
 export {
   restoreBackup,
@@ -45,5 +55,7 @@ export {
   type RestoreProgress,
   type RestoreResult,
 } from './restore-backup.ts'
+export type { RetryOptions, RetryProgress } from './retry.ts'
+export type { RestoredGlobals } from './restore-globals.ts'
 export { quoteIdentifier, quoteLiteral, runPsql, type PsqlOptions } from './run-psql.ts'
 export { readServerFacts, type ServerFacts } from './server-facts.ts'

@@ -2,6 +2,8 @@ import type { ObjectStore } from '@ops/object-store'
 import { z } from 'zod'
 import { BackupError } from './backup-error.ts'
 import { backupFolder, MANIFEST_NAME, type BackupRef } from './backup-set.ts'
+import type { Compression } from './compression.ts'
+import { AGE_FORMAT } from './encryption.ts'
 import { toBackupError } from './store-failure.ts'
 
 /** The format this version writes. A reader takes any `ops.backup/1` and leaves alone what it does not know in it. */
@@ -46,8 +48,21 @@ const schema = z.looseObject({
       }),
     )
     .min(1),
-  compression: z.looseObject({ algorithm: z.enum(['zstd']), level: z.number().int() }),
-  encryption: z.null(),
+  /** `custom`: one archive; `directory`: one object for each file of `pg_dump --format=directory`. */
+  layout: z.enum(['custom', 'directory']),
+  compression: z.looseObject({
+    algorithm: z.enum(['zstd', 'gzip', 'none']),
+    level: z.number().int().optional(),
+    adapt: z.boolean().optional(),
+  }),
+  encryption: z
+    .looseObject({
+      format: z.literal(AGE_FORMAT),
+      recipients: z.array(z.string()),
+      passphrase: z.boolean(),
+    })
+    .nullable(),
+  globals: z.looseObject({ rolePasswords: z.boolean() }).nullable(),
   archiveVersion: z.string(),
   digest: z.string().nullable(),
   tables: z.array(
@@ -79,7 +94,10 @@ const schema = z.looseObject({
 export interface ManifestObject {
   /** Its key below the backup's folder. */
   readonly name: string
-  /** `dump`: the archive that `pg_restore` reads. */
+  /**
+   * `dump`: the archive of a custom layout. `toc` and `member`: the files of a directory layout, named
+   * as `pg_dump` names them. `globals`: roles and tablespaces.
+   */
   readonly role: string
   readonly storedBytes: number
   /** Bytes before compression. */
@@ -112,8 +130,19 @@ export interface Manifest {
   readonly finishedAt: string
   readonly snapshotLsn: string
   readonly objects: readonly ManifestObject[]
-  readonly compression: { readonly algorithm: 'zstd'; readonly level: number }
-  readonly encryption: null
+  /** `custom`: one archive; `directory`: one object for each file of `pg_dump --format=directory`. */
+  readonly layout: 'custom' | 'directory'
+  readonly compression: Compression
+  /** Who can open it; `null` for a backup that is not encrypted. The manifest itself never is. */
+  readonly encryption: {
+    readonly format: typeof AGE_FORMAT
+    /** Public: whoever has the identity of one of them can restore. */
+    readonly recipients: readonly string[]
+    /** It takes a passphrase instead. */
+    readonly passphrase: boolean
+  } | null
+  /** Whether roles and tablespaces are in the backup, and whether the roles have their passwords. */
+  readonly globals: { readonly rolePasswords: boolean } | null
   readonly archiveVersion: string
   /** The construction of the digests (docs/DIGEST.md); `null` when rows were neither counted nor digested, and `tables` is empty. */
   readonly digest: string | null

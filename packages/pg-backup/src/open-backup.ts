@@ -1,32 +1,77 @@
 import { createHash, type Hash } from 'node:crypto'
-import { Readable, Transform, pipeline } from 'node:stream'
+import { Transform, pipeline, type Readable } from 'node:stream'
 import type { ObjectStore } from '@ops/object-store'
 import { BackupError } from './backup-error.ts'
 import { backupFolder } from './backup-set.ts'
-import { decompressionStream } from './compression.ts'
+import { DecryptionError } from './age-payload.ts'
+import { isDecompressionError } from './compression.ts'
+import { createUnlocker, type BackupKeys, type Unlocker } from './encryption.ts'
 import type { Manifest, ManifestObject } from './manifest.ts'
+import { decodeObject } from './object-encoding.ts'
 import { toBackupError } from './store-failure.ts'
+import { streamOf } from './stream-of.ts'
 
-export interface OpenBackupOptions {
+/** The stored objects of one backup. */
+export interface StoredBackup {
   readonly store: ObjectStore
   readonly manifest: Manifest
   readonly signal?: AbortSignal
 }
 
+export interface OpenBackupOptions extends StoredBackup, BackupKeys {}
+
 /**
- * The plain archive of a backup, as `pg_restore` reads it, decompressed. Size and SHA-256 of the
- * stored bytes are compared with the manifest as they pass, so the stream fails at its end with
+ * The plain archive of a backup, as `pg_restore` reads it, decrypted and decompressed. Size and SHA-256
+ * of the stored bytes are compared with the manifest as they pass, so the stream fails at its end with
  * `BACKUP_OBJECT_DAMAGED` when they differ; to know before the first byte is used, call
- * {@link checkBackup} first.
+ * {@link checkBackup} first. A backup in directory layout is many files and no stream: it is refused
+ * with `BACKUP_LAYOUT_UNSUPPORTED`.
  */
 export async function openBackup(options: OpenBackupOptions): Promise<Readable> {
-  const object = dumpObject(options.manifest)
-  const stored = await openObject(options, object)
-  const plain = decompressionStream(stored)
-  return Readable.from(expectLength(plain, object, options), { objectMode: false })
+  const { manifest } = options
+  if (manifest.layout === 'directory') {
+    throw new BackupError(
+      'BACKUP_LAYOUT_UNSUPPORTED',
+      `backup ${manifest.id} is in directory layout (it was taken with several jobs), which is ${manifest.objects.length} files and no single stream; restore it with restoreBackup or \`pg-backup restore\``,
+    )
+  }
+  const unlocker = await unlockBackup(options)
+  return openPlain(options, dumpObject(manifest), unlocker)
 }
 
-/** The archive among a manifest's objects. */
+/**
+ * Tries the keys on a backup, and returns what opens its objects; `undefined` for one that is not
+ * encrypted. Rejects with `BACKUP_KEY_MISSING` or `BACKUP_KEY_WRONG`.
+ */
+export async function unlockBackup(options: OpenBackupOptions): Promise<Unlocker | undefined> {
+  const { manifest, signal } = options
+  if (manifest.encryption === null) return undefined
+  const what = `backup ${manifest.id} of "${manifest.database}"`
+  const unlocker = createUnlocker(options, what, manifest.encryption.recipients)
+  const [object] = manifest.objects
+  const stored = await openObject(options, object!)
+  try {
+    await unlocker.tryKeys(stored)
+  } catch (error) {
+    throw readFailure(error, objectKey(options, object!), signal)
+  } finally {
+    stored.destroy()
+  }
+  return unlocker
+}
+
+/** An object's bytes as they were dumped; the stream fails when they are not the ones that the manifest describes. */
+export async function openPlain(
+  backup: StoredBackup,
+  object: ManifestObject,
+  unlocker: Unlocker | undefined,
+): Promise<Readable> {
+  const stored = await openObject(backup, object)
+  const plain = decodeObject(stored, backup.manifest.compression, unlocker)
+  return streamOf(expectLength(plain, object, backup))
+}
+
+/** The archive among the objects of a custom layout. */
 export function dumpObject(manifest: Manifest): ManifestObject {
   const object = manifest.objects.find((each) => each.role === 'dump')
   if (object !== undefined) return object
@@ -36,10 +81,14 @@ export function dumpObject(manifest: Manifest): ManifestObject {
   )
 }
 
+function objectKey({ manifest }: StoredBackup, object: ManifestObject): string {
+  return `${backupFolder(manifest)}${object.name}`
+}
+
 /** An object's stored bytes; the stream fails when they are not the ones that the manifest describes. */
-export async function openObject(options: OpenBackupOptions, object: ManifestObject): Promise<Readable> {
-  const { store, manifest, signal } = options
-  const key = `${backupFolder(manifest)}${object.name}`
+export async function openObject(backup: StoredBackup, object: ManifestObject): Promise<Readable> {
+  const { store, signal } = backup
+  const key = objectKey(backup, object)
   try {
     const info = await store.head(key, { signal })
     if (info === undefined) throw damaged(key, 'it is missing')
@@ -77,9 +126,9 @@ function checksumChecker(key: string, object: ManifestObject): Transform {
 async function* expectLength(
   plain: Readable,
   object: ManifestObject,
-  options: OpenBackupOptions,
+  backup: StoredBackup,
 ): AsyncGenerator<Buffer> {
-  const key = `${backupFolder(options.manifest)}${object.name}`
+  const key = objectKey(backup, object)
   let size = 0
   try {
     for await (const chunk of plain) {
@@ -88,12 +137,16 @@ async function* expectLength(
       yield chunk as Buffer
     }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code?.startsWith('ZSTD_') === true)
-      throw damaged(key, 'it is not whole zstd data', error)
-    throw toBackupError(error, { doing: `reading ${key}`, key, isRead: true, signal: options.signal })
+    throw readFailure(error, key, backup.signal)
   }
   if (size !== object.rawBytes)
     throw damaged(key, `it does not decompress to the ${object.rawBytes} bytes that were dumped`)
+}
+
+function readFailure(error: unknown, key: string, signal: AbortSignal | undefined): unknown {
+  if (isDecompressionError(error)) return damaged(key, 'its compressed data are not whole', error)
+  if (error instanceof DecryptionError) return damaged(key, `it cannot be decrypted: ${error.message}`, error)
+  return toBackupError(error, { doing: `reading ${key}`, key, isRead: true, signal })
 }
 
 function damaged(key: string, why: string, cause?: unknown): BackupError {

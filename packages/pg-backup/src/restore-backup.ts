@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import type { ObjectStore } from '@ops/object-store'
 import { ProgramError, startProgram } from '@ops/internal-subprocess'
@@ -6,16 +7,21 @@ import { BackupError } from './backup-error.ts'
 import { checkBackup } from './check-backup.ts'
 import { connectionEnvironment, describeConnection, type PgConnection } from './connection.ts'
 import type { Manifest } from './manifest.ts'
-import { dumpObject, openBackup } from './open-backup.ts'
+import type { BackupKeys, Unlocker } from './encryption.ts'
+import { dumpObject, openPlain, unlockBackup } from './open-backup.ts'
 import { findPostgresProgram } from './postgres-program.ts'
+import { restoreGlobals, type RestoredGlobals } from './restore-globals.ts'
 import { quoteIdentifier, quoteLiteral, runPsql } from './run-psql.ts'
+import { stageBackup } from './stage-backup.ts'
 
 export type RestoreProgress =
   | { readonly phase: 'check'; readonly bytes: number; readonly total: number }
+  /** Bytes of the plain dump that are in staging. */
+  | { readonly phase: 'unpack'; readonly bytes: number; readonly total: number }
   /** Bytes of the plain archive that `pg_restore` has taken; indexes and constraints come after the last one. */
   | { readonly phase: 'restore'; readonly bytes: number; readonly total: number }
 
-export interface RestoreBackupOptions {
+export interface RestoreBackupOptions extends BackupKeys {
   readonly store: ObjectStore
   readonly manifest: Manifest
   /** The database to restore into. It must be named here: there is no default, so that nothing is overwritten by accident. */
@@ -28,6 +34,17 @@ export interface RestoreBackupOptions {
   readonly noOwner?: boolean
   /** Leave out GRANT and REVOKE. @default false */
   readonly noPrivileges?: boolean
+  /** How many tables and indexes `pg_restore` works on at a time; with more than 1 the plain dump lies in staging meanwhile. @default 1 */
+  readonly jobs?: number
+  /**
+   * Where a backup is unpacked that cannot be restored as it streams by: one in directory layout, or
+   * any with several jobs. It takes the size of the plain dump. @default the system's temporary folder
+   */
+  readonly stagingFolder?: string
+  /** Create the backup's roles and tablespaces first; those that exist already are left as they are. @default false */
+  readonly globals?: boolean
+  /** Put everything into the database's own tablespace. @default false */
+  readonly noTablespaces?: boolean
   /** Read every object and compare checksums before the first byte is restored. @default true */
   readonly checkFirst?: boolean
   readonly onProgress?: (progress: RestoreProgress) => void
@@ -39,6 +56,8 @@ export interface RestoreBackupOptions {
 export interface RestoreResult {
   readonly database: string
   readonly bytes: number
+  /** What became of roles and tablespaces, where they were asked for. */
+  readonly globals?: RestoredGlobals
   readonly pgRestore: string
   /** What `pg_restore` said on stderr although it succeeded. */
   readonly warnings: readonly string[]
@@ -46,54 +65,41 @@ export interface RestoreResult {
 }
 
 /**
- * Restores a backup into a database by `pg_restore --exit-on-error`. The objects' checksums are
- * compared first, so that a damaged backup is found before anything is written. A restore that fails
+ * Restores a backup of any layout into a database by `pg_restore --exit-on-error`. The keys are tried
+ * and the objects' checksums compared first, so that a wrong key or a damaged backup is found before
+ * anything is written. A restore that fails
  * leaves a database that it created dropped, and any other as far as it came, which the error says.
  *
  * Rejects with {@link BackupError} (`BACKUP_OBJECT_DAMAGED`, `BACKUP_TARGET_NOT_EMPTY`,
  * `BACKUP_RESTORE_FAILED` and others) or, when aborted, with `signal.reason`.
  */
 export async function restoreBackup(options: RestoreBackupOptions): Promise<RestoreResult> {
-  const { store, manifest, connection, env = process.env, signal, onProgress } = options
+  const { manifest, connection, env = process.env, signal } = options
   signal?.throwIfAborted()
+  checkOptions(options)
   const begun = performance.now()
   const program = await findPostgresProgram('pg_restore', {
     env,
     signal,
     serverMajor: majorOf(manifest.tools.pgDump),
   })
+  const unlocker = await unlockBackup(options)
   if (options.createDatabase !== true && options.allowNonEmpty !== true) await refuseFilled(options)
-  if (options.checkFirst !== false) await checkBackup({ store, manifest, signal, onProgress })
+  if (options.checkFirst !== false) await checkBackup(options)
 
+  const globals = options.globals === true ? await globalsInto(options, unlocker) : undefined
   if (options.createDatabase === true) await createDatabase(options)
   try {
-    const warnings: string[] = []
-    const pgRestore = startProgram(program.path, {
-      args: [
-        '--format=custom',
-        '--exit-on-error',
-        '--no-password',
-        // pg_restore, unlike psql, connects only when a database is named in its arguments.
-        `--dbname=${conninfoOf(connection.database)}`,
-        ...(options.noOwner === true ? ['--no-owner'] : []),
-        ...(options.noPrivileges === true ? ['--no-privileges'] : []),
-      ],
-      env: connectionEnvironment(connection, env),
-      signal,
-      onStderrLine: (line) => {
-        if (warnings.length < MAX_WARNINGS) warnings.push(line)
-      },
-    })
-    pgRestore.stdout.resume()
-    const total = dumpObject(manifest).rawBytes
-    const source = await openBackup({ store, manifest, signal })
-    await feed(
-      counted(source, (bytes) => onProgress?.({ phase: 'restore', bytes, total })),
-      pgRestore,
-    )
+    const restoring = { ...options, program: program.path, unlocker }
+    const { jobs = 1 } = options
+    const warnings =
+      manifest.layout === 'custom' && jobs === 1
+        ? await restoreStream(restoring)
+        : await restoreStaged({ ...restoring, jobs })
     return {
       database: connection.database,
-      bytes: total,
+      bytes: dumpBytes(manifest),
+      ...(globals === undefined ? {} : { globals }),
       pgRestore: program.version,
       warnings,
       durationMs: performance.now() - begun,
@@ -101,6 +107,109 @@ export async function restoreBackup(options: RestoreBackupOptions): Promise<Rest
   } catch (error) {
     throw await restoreFailure(error, options)
   }
+}
+
+/** Decodes the archive into `pg_restore` as it comes from the store. */
+async function restoreStream(options: Restoring): Promise<string[]> {
+  const { manifest, unlocker, onProgress } = options
+  const { program, warnings } = startRestore(options, ['--format=custom'])
+  const total = dumpBytes(manifest)
+  const source = await openPlain(options, dumpObject(manifest), unlocker)
+  await feed(
+    counted(source, (bytes) => onProgress?.({ phase: 'restore', bytes, total })),
+    program,
+  )
+  return warnings
+}
+
+/** Unpacks the dump into a staging folder, where `pg_restore` can read it in several places at a time. */
+async function restoreStaged(options: Restoring & { readonly jobs: number }): Promise<string[]> {
+  const { manifest, jobs, onProgress } = options
+  const total = dumpBytes(manifest)
+  await using staged = await stageBackup({
+    ...options,
+    onBytes: (bytes) => onProgress?.({ phase: 'unpack', bytes, total }),
+  })
+  onProgress?.({ phase: 'restore', bytes: total, total })
+  const { program, warnings } = startRestore(options, [
+    `--format=${manifest.layout}`,
+    `--jobs=${jobs}`,
+    staged.path,
+  ])
+  program.stdin.end()
+  await program.exited
+  return warnings
+}
+
+interface Restoring extends RestoreBackupOptions {
+  readonly program: string
+  readonly unlocker: Unlocker | undefined
+}
+
+function startRestore(
+  options: Restoring,
+  args: readonly string[],
+): { program: Feedable; warnings: string[] } {
+  const { connection, env, signal } = options
+  const warnings: string[] = []
+  const program = startProgram(options.program, {
+    args: [
+      '--exit-on-error',
+      '--no-password',
+      // pg_restore, unlike psql, connects only when a database is named in its arguments.
+      `--dbname=${conninfoOf(connection.database)}`,
+      ...(options.noOwner === true ? ['--no-owner'] : []),
+      ...(options.noPrivileges === true ? ['--no-privileges'] : []),
+      ...(options.noTablespaces === true ? ['--no-tablespaces'] : []),
+      ...args,
+    ],
+    env: connectionEnvironment(connection, env),
+    signal,
+    onStderrLine: (line) => {
+      if (warnings.length < MAX_WARNINGS) warnings.push(line)
+    },
+  })
+  program.stdout.resume()
+  return { program, warnings }
+}
+
+function dumpBytes({ objects }: Manifest): number {
+  return objects.reduce((sum, { role, rawBytes }) => (role === 'globals' ? sum : sum + rawBytes), 0)
+}
+
+/** More than any cluster's roles need. */
+const MAX_GLOBALS_BYTES = 256 * 1024 * 1024
+
+async function globalsInto(
+  options: RestoreBackupOptions,
+  unlocker: Unlocker | undefined,
+): Promise<RestoredGlobals> {
+  const { manifest, env, signal } = options
+  const object = manifest.objects.find(({ role }) => role === 'globals')
+  if (object === undefined) throw noGlobals(manifest)
+  if (object.rawBytes > MAX_GLOBALS_BYTES) {
+    throw new BackupError(
+      'BACKUP_MANIFEST_INVALID',
+      `the manifest of ${manifest.id} gives its roles and tablespaces ${object.rawBytes} bytes, more than is believable`,
+    )
+  }
+  const script = await text(await openPlain(options, object, unlocker))
+  // Where the database is only made afterwards, `postgres` is the way in, as for CREATE DATABASE.
+  const database = options.createDatabase === true ? 'postgres' : options.connection.database
+  return restoreGlobals(script, { connection: { ...options.connection, database }, env, signal })
+}
+
+function noGlobals({ id }: Manifest): BackupError {
+  return new BackupError(
+    'BACKUP_BAD_OPTIONS',
+    `backup ${id} has no roles and tablespaces in it, and restoring them was asked for; back them up with globals`,
+  )
+}
+
+function checkOptions({ jobs, manifest, globals }: RestoreBackupOptions): void {
+  if (jobs !== undefined && !(Number.isInteger(jobs) && jobs >= 1))
+    throw new BackupError('BACKUP_BAD_OPTIONS', `jobs is ${jobs}; it must be a whole number of at least 1`)
+  if (globals === true && manifest.globals === null) throw noGlobals(manifest)
 }
 
 const MAX_WARNINGS = 100

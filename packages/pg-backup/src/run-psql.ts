@@ -1,4 +1,4 @@
-import { ProgramError, startProgram } from '@ops/internal-subprocess'
+import { ProgramError, startProgram, type Program } from '@ops/internal-subprocess'
 import { BackupError } from './backup-error.ts'
 import { connectionEnvironment, describeConnection, type PgConnection } from './connection.ts'
 import { findPostgresProgram } from './postgres-program.ts'
@@ -6,24 +6,53 @@ import { findPostgresProgram } from './postgres-program.ts'
 export interface PsqlOptions {
   readonly connection: PgConnection
   readonly env?: NodeJS.ProcessEnv
+  /** A script that takes longer is given up: the server, or the network, has fallen silent. @default 900000 */
+  readonly timeoutMs?: number
   readonly signal?: AbortSignal
 }
 
 /** psql's exit code when the connection failed or broke (PostgreSQL documentation, "psql", Exit Status). */
 const CONNECTION_FAILED = 2
 
+const DEFAULT_TIMEOUT_MS = 900_000
+
 /**
  * Runs a script by `psql` and returns what it prints, unaligned and without headers. psql is asked
  * rather than a driver because it connects by libpq, as `pg_dump` and `pg_restore` do: what works
  * for one works for the others (service files, Kerberos, `~/.pgpass`, certificates).
  *
- * Rejects with `BACKUP_CONNECT_FAILED` when the server cannot be reached or refuses the login, and
- * with {@link ProgramError} when a statement fails.
+ * Rejects with `BACKUP_CONNECT_FAILED` when the server cannot be reached, refuses the login or does
+ * not answer, and with {@link ProgramError} when a statement fails.
  */
 export async function runPsql(script: string, options: PsqlOptions): Promise<string> {
+  const { signal, timeoutMs = DEFAULT_TIMEOUT_MS } = options
+  const timeout = AbortSignal.timeout(timeoutMs)
+  const psql = await startPsql({
+    ...options,
+    signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+  })
+  psql.stdin.end(script)
+  psql.stdout.setEncoding('utf8')
+  let output = ''
+  psql.stdout.on('data', (text: string) => {
+    output += text
+  })
+  try {
+    await psql.exited
+  } catch (error) {
+    signal?.throwIfAborted()
+    if (timeout.aborted) throw connectFailed(options, `nothing was answered for ${timeoutMs / 1000} s`, error)
+    if (!(error instanceof ProgramError) || error.exitCode !== CONNECTION_FAILED) throw error
+    throw connectFailed(options, error.stderrTail.replace(/^psql: error: /, ''), error)
+  }
+  return output.trim()
+}
+
+/** Starts `psql` to execute what its stdin says, statement by statement as they come. */
+export async function startPsql(options: PsqlOptions): Promise<Program> {
   const env = connectionEnvironment(options.connection, options.env)
   const program = await findPostgresProgram('psql', { env, signal: options.signal })
-  const psql = startProgram(program.path, {
+  return startProgram(program.path, {
     args: [
       '--no-psqlrc',
       '--no-password',
@@ -36,24 +65,14 @@ export async function runPsql(script: string, options: PsqlOptions): Promise<str
     env,
     signal: options.signal,
   })
-  psql.stdin.end(script)
-  psql.stdout.setEncoding('utf8')
-  let output = ''
-  psql.stdout.on('data', (text: string) => {
-    output += text
-  })
-  try {
-    await psql.exited
-  } catch (error) {
-    if (!(error instanceof ProgramError) || error.exitCode !== CONNECTION_FAILED) throw error
-    const reason = error.stderrTail.replace(/^psql: error: /, '')
-    throw new BackupError(
-      'BACKUP_CONNECT_FAILED',
-      `cannot connect to ${describeConnection(options.connection, options.env)}: ${reason}`,
-      { cause: error },
-    )
-  }
-  return output.trim()
+}
+
+function connectFailed({ connection, env }: PsqlOptions, reason: string, cause: unknown): BackupError {
+  return new BackupError(
+    'BACKUP_CONNECT_FAILED',
+    `cannot connect to ${describeConnection(connection, env)}: ${reason}`,
+    { cause },
+  )
 }
 
 /** A string as an SQL literal, whatever `standard_conforming_strings` is. */

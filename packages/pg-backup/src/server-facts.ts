@@ -17,14 +17,27 @@ export interface ServerFacts {
   readonly ctype: string
   /** `pg_database_size`: on disk, with indexes. */
   readonly sizeBytes: number
+  /** How the role's sessions write `bytea`: `hex` or `escape`. */
+  readonly byteaOutput: string
   readonly extensions: readonly { readonly name: string; readonly version: string; readonly schema: string }[]
 }
 
 /**
+ * In a transaction, whose settings do not outlive it: a role's time limits do not end it, and behind
+ * a pooler nobody else gets to see them.
+ *
  * The control file's functions may be denied to the role (some managed services do), and a denied
  * function fails the whole statement; so it is asked for only where it is allowed.
  */
 const QUERY = String.raw`
+BEGIN READ ONLY;
+SET LOCAL statement_timeout = 0;
+SET LOCAL lock_timeout = 0;
+SET LOCAL idle_in_transaction_session_timeout = 0;
+SELECT current_setting('server_version_num')::int >= 170000 AS has_transaction_timeout \gset
+\if :has_transaction_timeout
+  SET LOCAL transaction_timeout = 0;
+\endif
 SELECT has_function_privilege('pg_control_system()', 'execute')
    AND has_function_privilege('pg_control_checkpoint()', 'execute') AS may_read_control \gset
 \if :may_read_control
@@ -46,10 +59,12 @@ SELECT json_build_object(
   'collate', d.datcollate,
   'ctype', d.datctype,
   'sizeBytes', pg_database_size(d.oid),
+  'byteaOutput', current_setting('bytea_output'),
   'extensions', (
     SELECT coalesce(json_agg(json_build_object('name', extname, 'version', extversion, 'schema', nspname) ORDER BY extname), '[]')
       FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace))
 FROM pg_database d WHERE d.datname = current_database();
+COMMIT;
 `
 
 /** Asks the server. Rejects with `BACKUP_CONNECT_FAILED` when it cannot be reached or refuses the login. */

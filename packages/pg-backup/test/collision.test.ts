@@ -10,8 +10,9 @@ it('a backup whose manifest is already there leaves that one and its objects alo
   const { manifestKey } = await createBackup({ store: place.store, connection })
   const files = await place.files()
 
-  // Every key is taken to be the one of the first backup, as if both had drawn the same id.
-  const ofFirst = (key: string): string => manifestKey.replace('manifest.json', key.split('/').at(-1)!)
+  // Every key of the backup is taken to be the one of the first, as if both had drawn the same id.
+  const ofFirst = (key: string): string =>
+    key.includes('/logical/') ? manifestKey.replace('manifest.json', key.split('/').at(-1)!) : key
   const colliding = {
     ...place.store,
     put: ((key, ...rest) => place.store.put(ofFirst(key), ...rest)) as typeof place.store.put,

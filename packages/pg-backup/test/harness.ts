@@ -25,7 +25,7 @@ export async function temporaryFolder(): Promise<TemporaryFolder> {
 export interface TemporaryStore extends AsyncDisposable {
   readonly folder: string
   readonly store: ObjectStore
-  /** Every file in the folder, temporary ones too. */
+  /** Every file in the folder, temporary ones too; without those of leases. */
   files(): Promise<string[]>
 }
 
@@ -39,6 +39,7 @@ export async function temporaryStore(): Promise<TemporaryStore> {
       return entries
         .filter((entry) => !entry.isDirectory())
         .map((entry) => join(entry.parentPath, entry.name))
+        .filter((path) => !path.startsWith(join(folder.path, 'main/lease/')))
     },
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   }

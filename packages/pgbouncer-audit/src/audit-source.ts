@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { errorMessage } from '@ops/internal-error'
 import { PgbouncerAuditError } from './errors.ts'
 import { kindOfFile } from './files/file-kind.ts'
@@ -92,6 +93,8 @@ export async function auditSource(options: AuditSourceOptions = {}): Promise<Aud
     if (source === undefined) continue
     totals.parsedFiles += 1
     const outcome = auditText({ file, path: input.path, source, project, surroundings, profile })
+    // The parser's memory is given back between turns of the event loop, and signals arrive there.
+    await setImmediate()
     findings.push(...outcome.findings)
     warnings.push(...outcome.warnings.map((message) => ({ file, message })))
     totals.statements += outcome.unit.statements.length

@@ -18,7 +18,8 @@ import {
   type ColumnMetric,
   type TableMap,
 } from './metric-map.ts'
-import { addClients, addPoolDetails } from './extra-metrics.ts'
+import { addClients, addClientUtilization, addPoolDetails } from './extra-metrics.ts'
+import { labelledTable, type LabelledTable } from './labelled-table.ts'
 import { createRowFilter, type RowFilterOptions } from './row-filter.ts'
 
 export type Compat = '0.10' | '0.12' | 'both'
@@ -79,9 +80,14 @@ export async function collectMetrics(
   let dropped = 0
   for (const map of tablesFor(options)) {
     const answer = answers.get(map.command)
-    if (answer !== undefined) dropped += addTable(builder, map, keep(answer))
+    if (answer === undefined) continue
+    const kept = keep(answer)
+    const table = labelledTable(map.labels, kept)
+    addTable(builder, map.metrics, table)
+    if (map === POOLS_MAP) addPoolDetails(builder, table, answers.get('SHOW DATABASES'))
+    dropped += kept.rows.length - table.rows.length
   }
-  addPoolDetails(builder, answers, keep)
+  addClientUtilization(builder, answers)
   addClients(builder, answers.get('SHOW CLIENTS'), keep, {
     clientConnections: countsClients(options),
     applicationsTop: options.applicationsTop ?? 0,
@@ -181,25 +187,19 @@ function addLists(
   }
 }
 
-/** Gives how many rows were dropped for having the same labels as one before. */
-function addTable(builder: FamilyBuilder, map: TableMap, { columns, rows }: ConsoleResult): number {
-  const labelIndexes = map.labels.map((label) => ({ label, index: columns.indexOf(label) }))
-  const metrics = map.metrics.flatMap(({ column, name, type, help, factor = 1 }) => {
+function addTable(
+  builder: FamilyBuilder,
+  metrics: readonly ColumnMetric[],
+  { columns, rows }: LabelledTable,
+): void {
+  for (const { column, name, type, help, factor = 1 } of metrics) {
     const index = columns.indexOf(column)
-    return index === -1 ? [] : [{ samples: builder.family(name, type, help).samples, index, factor }]
-  })
-  const seen = new Set<string>()
-  for (const row of rows) {
-    const values: Record<string, string> = {}
-    for (const { label, index } of labelIndexes) values[label] = row[index] ?? ''
-    const labels = labelSet(values)
-    if (seen.has(labels.text)) continue
-    seen.add(labels.text)
-    for (const { samples, index, factor } of metrics) {
+    if (index === -1) continue
+    const { samples } = builder.family(name, type, help)
+    for (const { labels, row } of rows) {
       samples.push({ labels, value: toNumber(row[index] ?? null) * factor })
     }
   }
-  return rows.length - seen.size
 }
 
 function addHealth(

@@ -40,6 +40,8 @@ export interface PgBouncerConsole {
 
 /** A long answer is bounded, whoever gives it. 100,000 pools need about 15 MB. */
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024
+/** What a message takes in memory beside its bytes: an endless answer of empty rows is bounded as well. */
+const MESSAGE_OVERHEAD_BYTES = 64
 const DEFAULT_TIMEOUT_MS = 5000
 
 /** Does not connect yet; the first `query` does. */
@@ -149,7 +151,7 @@ async function readAnswer(socket: WireSocket): Promise<ConsoleResult> {
   let refused: ServerRefusedError | undefined
   for (;;) {
     const { type, body } = socket.take() ?? (await socket.next())
-    bytes += body.length
+    bytes += body.length + MESSAGE_OVERHEAD_BYTES
     if (bytes > MAX_ANSWER_BYTES)
       throw new WireFormatError(`the answer is longer than ${MAX_ANSWER_BYTES} bytes`)
     if (type === 'D') rows.push(decodeRow(body))

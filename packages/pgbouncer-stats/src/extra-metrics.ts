@@ -1,36 +1,21 @@
 /** Metrics beyond prometheus-community's exporter, and its count of clients. */
 import type { ConsoleResult } from './console.ts'
 import { labelSet, NO_LABELS, type FamilyBuilder, type LabelSet } from './metric-family.ts'
+import type { LabelledTable } from './labelled-table.ts'
 import type { RowFilter } from './row-filter.ts'
 
 type Answers = ReadonlyMap<string, ConsoleResult>
 
-/** `maxwait` with its microseconds, and how full pools and PgBouncer are. */
-export function addPoolDetails(builder: FamilyBuilder, answers: Answers, keep: RowFilter): void {
-  const pools = answers.get('SHOW POOLS')
-  if (pools !== undefined) addPools(builder, keep(pools), poolSizes(answers.get('SHOW DATABASES')))
-  const limit = rowValue(answers.get('SHOW CONFIG'), 'max_client_conn')
-  const used = rowValue(answers.get('SHOW LISTS'), 'used_clients')
-  if (limit > 0 && !Number.isNaN(used)) {
-    builder.add(
-      'pgbouncer_client_utilization_ratio',
-      'gauge',
-      'Clients divided by max_client_conn.',
-      NO_LABELS,
-      used / limit,
-    )
-  }
-}
-
-function addPools(
+/** `maxwait` with its microseconds, and how full each pool is. */
+export function addPoolDetails(
   builder: FamilyBuilder,
-  { columns, rows }: ConsoleResult,
-  sizes: ReadonlyMap<string, number>,
+  { columns, rows }: LabelledTable,
+  databases: ConsoleResult | undefined,
 ): void {
-  const at = Object.fromEntries(
-    ['database', 'user', 'maxwait', 'maxwait_us', 'sv_active'].map((name) => [name, columns.indexOf(name)]),
-  )
-  const seen = new Set<string>()
+  const [database, maxWait, maxWaitUs, active] = ['database', 'maxwait', 'maxwait_us', 'sv_active'].map(
+    (name) => columns.indexOf(name),
+  ) as [number, number, number, number]
+  const sizes = poolSizes(databases)
   const wait = builder.family(
     'pgbouncer_pools_client_maxwait_exact_seconds',
     'gauge',
@@ -41,15 +26,25 @@ function addPools(
     'gauge',
     'Server connections in use divided by the pool size; above 1 the reserve pool is in use.',
   ).samples
-  for (const row of rows) {
-    const text = (name: string): string => row[at[name]!] ?? ''
-    const labels = labelSet({ database: text('database'), user: text('user') })
-    if (seen.has(labels.text)) continue
-    seen.add(labels.text)
-    wait.push({ labels, value: Number(text('maxwait')) + Number(text('maxwait_us')) / 1e6 })
-    const size = sizes.get(text('database')) ?? 0
-    if (size > 0) full.push({ labels, value: Number(text('sv_active')) / size })
+  for (const { labels, row } of rows) {
+    wait.push({ labels, value: Number(row[maxWait] ?? 0) + Number(row[maxWaitUs] ?? 0) / 1e6 })
+    const size = sizes.get(row[database] ?? '') ?? 0
+    if (size > 0) full.push({ labels, value: Number(row[active] ?? 0) / size })
   }
+}
+
+/** How full PgBouncer is. */
+export function addClientUtilization(builder: FamilyBuilder, answers: Answers): void {
+  const limit = rowValue(answers.get('SHOW CONFIG'), 'max_client_conn')
+  const used = rowValue(answers.get('SHOW LISTS'), 'used_clients')
+  if (!(limit > 0) || Number.isNaN(used)) return
+  builder.add(
+    'pgbouncer_client_utilization_ratio',
+    'gauge',
+    'Clients divided by max_client_conn.',
+    NO_LABELS,
+    used / limit,
+  )
 }
 
 function poolSizes(databases: ConsoleResult | undefined): Map<string, number> {

@@ -1,9 +1,14 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { startFaultProxy, type FaultProxy } from '@ops/testbed'
+import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { ConnectionOptions } from '../src/connection-options.ts'
 import { openConsole } from '../src/console.ts'
 import { readPgBouncer } from '../src/read-pgbouncer.ts'
+import type { PoolRow } from '../src/show-rows.ts'
+import { createExporter } from '../src/serve.ts'
 import { startHostileServer } from './hostile-server.ts'
 import { asAdmin, asStatsUser, startPooledServer, type PooledServer } from './pooled-server.ts'
+import { until } from './until.ts'
 
 /** Ready for a login without a password: AuthenticationOk, ReadyForQuery. */
 const loginOk = Buffer.from('R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I', 'latin1')
@@ -49,11 +54,11 @@ describe('what answers on the port', () => {
       if (bytes === 'close') socket.destroy()
       else socket.write(bytes)
     })
-    const startedAt = performance.now()
-    await expect(
-      openConsole(server.connection).query('SHOW VERSION', { timeoutMs: 400 }),
-    ).rejects.toMatchObject({ code })
-    expect(performance.now() - startedAt).toBeLessThan(2000)
+    // Only where nothing comes the deadline is what ends it; elsewhere it must not be in the way.
+    const timeoutMs = code === 'PGBOUNCER_TIMEOUT' ? 400 : 30_000
+    await expect(openConsole(server.connection).query('SHOW VERSION', { timeoutMs })).rejects.toMatchObject({
+      code,
+    })
   })
 
   it('is random bytes: always an error of ours, never anything unhandled', async () => {
@@ -140,24 +145,26 @@ describe('a real PgBouncer', () => {
     await using admin = openConsole(asAdmin(bouncer))
     await admin.query('PAUSE')
     const waiting = bouncer.query('SELECT 1', 'postgres')
-    await sleep(300)
-    const { pools } = await readPgBouncer({ connection: asStatsUser(bouncer), show: ['pools'] })
+    const poolOf = async (): Promise<PoolRow | undefined> => {
+      const { pools } = await readPgBouncer({ connection: asStatsUser(bouncer), show: ['pools'] })
+      return pools?.find(({ database }) => database === 'postgres')
+    }
+    const pool = await until(poolOf, (row) => row?.clWaiting === 1)
+    expect(pool).toMatchObject({ svActive: 0 })
     await admin.query('RESUME')
-    expect(pools?.find(({ database }) => database === 'postgres')).toMatchObject({
-      clWaiting: 1,
-      svActive: 0,
-    })
     await waiting
   })
 
   it('at max_client_conn is read all the same: the console does not count', async (context) => {
     const { bouncer } = server.get(context)
-    const crowd = Promise.allSettled([1, 2, 3, 4].map(() => bouncer.query('SELECT pg_sleep(1)')))
-    await sleep(250)
-    const { lists } = await readPgBouncer({ connection: asStatsUser(bouncer), show: ['lists'] })
+    const crowd = [1, 2, 3, 4, 5].map(() => new Client({ connectionString: bouncer.url() }))
+    for (const client of crowd) client.on('error', () => undefined)
+    const logins = await Promise.allSettled(crowd.map((client) => client.connect()))
+    const { lists, failures } = await readPgBouncer({ connection: asStatsUser(bouncer) })
     expect(lists?.find(({ list }) => list === 'used_clients')?.items).toBeGreaterThanOrEqual(3)
-    const refused = (await crowd).filter(({ status }) => status === 'rejected')
-    expect(refused.length).toBeGreaterThanOrEqual(1)
+    expect(failures).toEqual([])
+    expect(logins.map(({ status }) => status)).toContain('rejected')
+    await Promise.all(crowd.map((client) => client.end()))
   })
 
   it('that is stopped in mid-flight costs no more than the deadline, and is read again when it goes on', async (context) => {
@@ -165,11 +172,9 @@ describe('a real PgBouncer', () => {
     await using console_ = openConsole(asStatsUser(bouncer))
     await console_.query('SHOW VERSION')
     await bouncer.kill('SIGSTOP')
-    const startedAt = performance.now()
     await expect(console_.query('SHOW POOLS', { timeoutMs: 300 })).rejects.toMatchObject({
       code: 'PGBOUNCER_TIMEOUT',
     })
-    expect(performance.now() - startedAt).toBeLessThan(2000)
     await bouncer.kill('SIGCONT')
     expect((await console_.query('SHOW POOLS')).columns).toContain('cl_active')
   })
@@ -179,9 +184,104 @@ describe('a real PgBouncer', () => {
     await using console_ = openConsole(asStatsUser(bouncer))
     await console_.query('SHOW VERSION')
     await bouncer.kill('SIGKILL')
-    await sleep(100)
-    await expect(console_.query('SHOW POOLS')).rejects.toMatchObject({ code: 'PGBOUNCER_UNREACHABLE' })
+    const outcome = (): Promise<string> =>
+      console_.query('SHOW POOLS').then(
+        () => 'answered',
+        (error: { code: string }) => error.code,
+      )
+    await until(outcome, (code) => code === 'PGBOUNCER_UNREACHABLE')
     await bouncer.restart()
     expect((await console_.query('SHOW POOLS')).columns).toContain('cl_active')
+  })
+})
+
+describe('a connection through a bad network', () => {
+  let server: PooledServer
+  beforeAll(async () => {
+    server = await startPooledServer()
+  })
+  afterAll(() => server.stop())
+
+  const proxied = async (
+    context: Parameters<PooledServer['get']>[0],
+  ): Promise<{ proxy: FaultProxy; connection: ConnectionOptions }> => {
+    const { bouncer } = server.get(context)
+    const proxy = await startFaultProxy({ target: { host: bouncer.host, port: bouncer.port } })
+    return { proxy, connection: { ...asStatsUser(bouncer), host: proxy.host, port: proxy.port } }
+  }
+
+  it('that went half-open ends by the deadline, says so, and is replaced once packets flow again', async (context) => {
+    const { proxy, connection } = await proxied(context)
+    await using _ = proxy
+    await using console_ = openConsole(connection)
+    await console_.query('SHOW VERSION')
+    proxy.stall()
+    const error = await console_.query('SHOW POOLS', { timeoutMs: 300 }).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code: 'PGBOUNCER_TIMEOUT' })
+    expect(String(error)).toContain(`SHOW POOLS on ${proxy.host}:${proxy.port} took longer than 300 ms`)
+    // A new connection is accepted and then hears nothing: the same holds for the login.
+    await expect(console_.query('SHOW POOLS', { timeoutMs: 300 })).rejects.toMatchObject({
+      code: 'PGBOUNCER_TIMEOUT',
+    })
+    proxy.heal()
+    expect((await console_.query('SHOW POOLS')).columns).toContain('cl_active')
+  })
+
+  it('that stalls in the middle of an answer is pgbouncer_up 0 with the reason, and what was read is served', async (context) => {
+    const { proxy, connection } = await proxied(context)
+    await using _ = proxy
+    await using exporter = createExporter({
+      targets: connection,
+      host: '127.0.0.1',
+      port: 0,
+      timeoutMs: 1000,
+    })
+    const { port } = await exporter.start()
+    const scrape = async (): Promise<string> => await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    expect(await scrape()).toContain('pgbouncer_up 1\n')
+    proxy.stall()
+    const stalled = await scrape({ 'x-prometheus-scrape-timeout-seconds': '1' })
+    expect(stalled).toContain('pgbouncer_up 0\n')
+    expect(stalled).toContain(
+      'pgbouncer_command_failure_info{command="SHOW POOLS",reason="PGBOUNCER_TIMEOUT"} 1\n',
+    )
+    proxy.heal()
+    expect(await scrape()).toContain('pgbouncer_up 1\n')
+  })
+
+  it.for(['close', 'reset'] as const)(
+    'that is cut (%s) in the middle of an answer is lost, not half an answer',
+    async (style, context) => {
+      const { proxy, connection } = await proxied(context)
+      await using _ = proxy
+      await using console_ = openConsole(connection)
+      await console_.query('SHOW VERSION')
+      // Cut again after every reconnect, so that the second try does not get through either.
+      proxy.cut({ afterBytes: 700, direction: 'to-client', style })
+      await expect(console_.query('SHOW CONFIG')).rejects.toMatchObject({ code: 'PGBOUNCER_CONNECTION_LOST' })
+      proxy.heal()
+      expect((await console_.query('SHOW CONFIG')).columns).toContain('key')
+    },
+  )
+
+  it.for(['close', 'reset'] as const)(
+    'that ended (%s) while nobody asked is opened again without a word',
+    async (style, context) => {
+      const { proxy, connection } = await proxied(context)
+      await using _ = proxy
+      await using console_ = openConsole(connection)
+      await console_.query('SHOW VERSION')
+      proxy.sever(style)
+      expect((await console_.query('SHOW POOLS')).columns).toContain('cl_active')
+    },
+  )
+
+  it('that is reset as soon as it is accepted is an error of ours', async (context) => {
+    const { proxy, connection } = await proxied(context)
+    await using _ = proxy
+    proxy.refuse()
+    await expect(openConsole(connection).query('SHOW VERSION')).rejects.toMatchObject({
+      code: expect.stringMatching(/^PGBOUNCER_(UNREACHABLE|CONNECTION_LOST)$/) as string,
+    })
   })
 })

@@ -5,7 +5,9 @@ import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openConsole } from '../src/console.ts'
 import { DEFAULT_SHOW, readPgBouncer, type AdminClient } from '../src/read-pgbouncer.ts'
+import type { PoolRow } from '../src/show-rows.ts'
 import { asAdmin, asStatsUser, socketFolder, startPooledServer, type PooledServer } from './pooled-server.ts'
+import { until } from './until.ts'
 
 let server: PooledServer
 beforeAll(async () => {
@@ -57,13 +59,19 @@ describe('readPgBouncer', () => {
   it('counts clients that wait, and says for how long to the microsecond', async (context) => {
     const { bouncer } = server.get(context)
     await bouncer.admin("SET default_pool_size = '1'")
-    const sleepers = [1, 2].map(() => bouncer.query('SELECT pg_sleep(0.6)', 'template1'))
-    await new Promise((resolve) => setTimeout(resolve, 350))
-    const { pools } = await readPgBouncer({ connection: asStatsUser(bouncer), show: ['pools'] })
-    const pool = pools?.find(({ database }) => database === 'template1')
+    const holder = new Client({ connectionString: bouncer.url('template1') })
+    await holder.connect()
+    await holder.query('BEGIN')
+    const waiting = bouncer.query('SELECT 1', 'template1')
+    const poolOf = async (): Promise<PoolRow | undefined> => {
+      const { pools } = await readPgBouncer({ connection: asStatsUser(bouncer), show: ['pools'] })
+      return pools?.find(({ database }) => database === 'template1')
+    }
+    const pool = await until(poolOf, (row) => row !== undefined && row.maxWaitSeconds % 1 > 0)
     expect(pool).toMatchObject({ clActive: 1, clWaiting: 1, svActive: 1 })
-    expect(pool!.maxWaitSeconds % 1).toBeGreaterThan(0)
-    await Promise.all(sleepers)
+    await holder.query('COMMIT')
+    await waiting
+    await holder.end()
     await bouncer.admin("SET default_pool_size = '20'")
   })
 })

@@ -1,10 +1,13 @@
+import { errorMessage } from '@ops/internal-error'
 import type { ObjectStore } from '@ops/object-store'
+import { hasNote, keysOf, needsNote, writeNote } from './deletion-note.ts'
+import { forEachConcurrently } from './for-each-concurrently.ts'
 import { lockOfItem } from './item-locks.ts'
 import type { Amount, RetentionPlan } from './plan.ts'
 import { recheck, type Spared } from './recheck.ts'
 import { removeKeys, storeRemover, type KeyResult, type ObjectLock, type Remover } from './remove-keys.ts'
 import { isRetentionError, RetentionError } from './retention-error.ts'
-import { objectsOf, type RetentionItem } from './retention-item.ts'
+import type { RetentionItem } from './retention-item.ts'
 import type { Scan } from './scan.ts'
 import { toRetentionError } from './store-failure.ts'
 
@@ -66,8 +69,8 @@ export const DEFAULT_MAX_DELETE_FRACTION = 0.5
 
 /**
  * Deletes exactly what the plan removes, after looking again whether the world is still as the plan
- * saw it. Of a set the manifest goes first; what others rest on goes last. Run again after it was
- * stopped half way, it ends where one run would have.
+ * saw it. Of a set the manifest goes first; what others rest on goes last. Stopped at any moment and
+ * run again, it ends where one run would have: see deletion-note.ts.
  *
  * Rejects with `RETENTION_TOO_MUCH` and `RETENTION_WORLD_CHANGED` before anything is deleted, and with
  * `RETENTION_STORE_FAILED`, which may come half way. A key that cannot be deleted is no rejection: see the result.
@@ -83,6 +86,8 @@ export async function applyRetention(plan: RetentionPlan, options: ApplyOptions)
   const { steps, spared } = recheck(plan, await look(scan, store, signal))
   for (const each of spared) report.spare(each)
   const context: DeleteContext = {
+    plan,
+    store,
     remover: options.remover ?? storeRemover(store),
     concurrency: options.concurrency ?? 4,
     maxAttempts: options.maxAttempts ?? 4,
@@ -132,6 +137,8 @@ export function checkMaxDelete(plan: RetentionPlan, fraction: number = DEFAULT_M
 const CHUNK_ITEMS = 1000
 
 interface DeleteContext {
+  readonly plan: RetentionPlan
+  readonly store: ObjectStore
   readonly remover: Remover
   readonly concurrency: number
   readonly maxAttempts: number
@@ -144,47 +151,91 @@ interface DeleteContext {
 }
 
 async function deleteChunk(chunk: readonly RetentionItem[], context: DeleteContext): Promise<void> {
-  const { remover, report, stuck, signal } = context
-  const free = chunk.filter((item) => {
-    const by = stuck.get(item.id)
-    if (by !== undefined)
-      keepAll(
-        item,
-        { outcome: 'needed', detail: `it is required by ${by}, which could not be deleted` },
-        context,
-      )
-    return by === undefined
-  })
-  const locks = await remover.findLocks?.(
-    free.flatMap((item) => objectsOf(item).map(({ key }) => key)),
-    signal,
+  const noted = await noteDeletions(await withoutLocked(withoutStuck(chunk, context), context), context)
+  const headOf = (item: RetentionItem): string[] => keysOf(item).slice(0, 1)
+  const heads = await removeKeys(noted.flatMap(headOf), context)
+  const headless = noted.filter((item) => headOf(item).every((key) => heads.get(key)?.outcome === 'deleted'))
+  const rest = await removeKeys(
+    headless.flatMap((item) => keysOf(item).slice(1)),
+    context,
   )
-  const unlocked = free.filter((item) => {
-    const lock = locks === undefined ? undefined : lockOfItem(item, locks)
+  const gone: RetentionItem[] = []
+  for (const item of noted) {
+    const results = keysOf(item).flatMap((key) => heads.get(key) ?? rest.get(key) ?? [])
+    const failure = results.find((result) => result.outcome === 'failed')
+    context.report.addKeys(results)
+    if (failure === undefined) gone.push(item)
+    else keepAll(item, { outcome: 'failed', detail: failure.message }, context)
+  }
+  await finishDeletions(gone, context)
+  context.onDeleted()
+}
+
+function withoutStuck(items: readonly RetentionItem[], context: DeleteContext): RetentionItem[] {
+  return items.filter((item) => {
+    const by = context.stuck.get(item.id)
+    if (by === undefined) return true
+    const detail = `it is required by ${by}, which could not be deleted`
+    keepAll(item, { outcome: 'needed', detail }, context)
+    return false
+  })
+}
+
+async function withoutLocked(
+  items: readonly RetentionItem[],
+  context: DeleteContext,
+): Promise<readonly RetentionItem[]> {
+  const locks = await context.remover.findLocks?.(items.flatMap(keysOf), context.signal)
+  if (locks === undefined) return items
+  return items.filter((item) => {
+    const lock = lockOfItem(item, locks)
     if (lock !== undefined) keepAll(item, endingOfLock(lock), context)
     return lock === undefined
   })
-  const heads = await removeKeys(
-    unlocked.map((item) => objectsOf(item)[0]!.key),
-    context,
-  )
-  const headless = unlocked.filter((item) => heads.get(objectsOf(item)[0]!.key)?.outcome === 'deleted')
-  const rest = await removeKeys(
-    headless.flatMap((item) =>
-      objectsOf(item)
-        .slice(1)
-        .map(({ key }) => key),
-    ),
-    context,
-  )
-  for (const item of unlocked) {
-    const results = objectsOf(item).flatMap(({ key }) => heads.get(key) ?? rest.get(key) ?? [])
-    const failure = results.find((result) => result.outcome === 'failed')
-    report.addKeys(results)
+}
+
+/** Stores the notes of the deletions that begin now; what cannot be noted is not begun. */
+async function noteDeletions(
+  items: readonly RetentionItem[],
+  context: DeleteContext,
+): Promise<RetentionItem[]> {
+  const { plan, store, concurrency, signal } = context
+  const failed = new Set<RetentionItem>()
+  const noted = items.filter((item) => needsNote(item, plan))
+  await forEachConcurrently(noted, concurrency, async (item) => {
+    try {
+      await store.put(item.noteKey!, writeNote(item), { contentType: 'application/json', signal })
+    } catch (error) {
+      signal?.throwIfAborted()
+      failed.add(item)
+      const detail = `it was not begun to delete it, as that could not be noted: ${errorMessage(error)}`
+      keepAll(item, { outcome: 'failed', detail }, context)
+    }
+  })
+  return items.filter((item) => !failed.has(item))
+}
+
+/** Removes the notes of items of which all the rest is gone, and reports these as deleted. */
+async function finishDeletions(items: readonly RetentionItem[], context: DeleteContext): Promise<void> {
+  const { plan, store, report } = context
+  const notesOf = (item: RetentionItem): string[] =>
+    item.noteKey !== undefined && (needsNote(item, plan) || hasNote(item)) ? [item.noteKey] : []
+  const notes = items.flatMap(notesOf)
+  const removed = await removeKeys(notes, context)
+  const left = notes.filter((key) => removed.get(key)?.outcome === 'failed')
+  // A bucket may lock what is put into it, notes too: then its versions cannot go yet, and it is only hidden.
+  const hidden = await removeKeys(left, { ...context, remover: storeRemover(store) })
+  for (const item of items) {
+    const failure = notesOf(item).flatMap((key) => {
+      const result = hidden.get(key)
+      return result?.outcome === 'failed' ? [result] : []
+    })[0]
     if (failure === undefined) report.add(item, { outcome: 'deleted' })
-    else keepAll(item, { outcome: 'failed', detail: failure.message }, context)
+    else {
+      report.addKeys([failure])
+      keepAll(item, { outcome: 'failed', detail: failure.message }, context)
+    }
   }
-  context.onDeleted()
 }
 
 type Ending = Pick<ItemReport, 'outcome' | 'detail' | 'lockedUntil' | 'legalHold'>

@@ -45,13 +45,16 @@ export function formatCalendarDuration(duration: CalendarDuration): string {
  * then the hours go back in real time.
  */
 export function subtractDuration(utcMs: number, duration: CalendarDuration, clock: ZoneClock): number {
+  const hoursMs = duration.hours * HOUR_MS
+  // An hour that clocks show twice has no one way back from the clock, and hours alone need none.
+  if (duration.years === 0 && duration.months === 0 && duration.days === 0) return utcMs - hoursMs
   const wall = new Date(utcMs + clock.offsetMs(utcMs))
   wall.setUTCFullYear(
     wall.getUTCFullYear() - duration.years,
     wall.getUTCMonth() - duration.months,
     wall.getUTCDate() - duration.days,
   )
-  return utcOfWallTime(wall.getTime(), clock) - duration.hours * HOUR_MS
+  return utcOfWallTime(wall.getTime(), clock) - hoursMs
 }
 
 function invalid(text: string, option: string): RetentionError {

@@ -2,6 +2,7 @@
 import { runCli } from '@ops/internal-cli'
 import { addExplain } from './cli/explain-command.ts'
 import { addGaps } from './cli/gaps-command.ts'
+import { addLock } from './cli/lock-command.ts'
 import { addApply, addPlan } from './cli/plan-command.ts'
 import { addSweep } from './cli/sweep-command.ts'
 import { PACKAGE_VERSION } from './version.ts'
@@ -23,6 +24,7 @@ runCli(import.meta.url, {
     addGaps(program, context)
     addExplain(program, context)
     addSweep(program, context)
+    addLock(program, context)
     program.addHelpText(
       'after',
       `
@@ -43,6 +45,7 @@ Examples:
   $ s3-retention plan --store s3://backups --policy "daily=7,weekly=4,monthly=12"
   $ s3-retention apply --store file:///var/backups/postgres --policy "keep 30d" --apply
   $ s3-retention plan --store s3://logs --objects --time-pattern %Y/%m/%d --policy "keep 90d"
+  $ s3-retention lock --store s3://backups --for 30d --apply
   $ s3-retention explain main/logical/app/20261121T020000Z-4fk2q9 --store s3://backups --policy "keep 30d"`,
     )
   },

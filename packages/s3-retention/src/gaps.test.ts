@@ -82,6 +82,52 @@ describe('findGaps', () => {
     })
   })
 
+  describe('a group in which nothing came for long', () => {
+    const old = itemsOf(['10-01', '10-02', '10-03'], { group: 'renamed' })
+
+    it('has gaps for ever, unless it is said how long makes it retired', () => {
+      const [gaps] = findGaps(old, week)
+      expect(gaps).toMatchObject({ missing: 7, runs: [{ isOpen: true }] })
+      expect(gaps!.isRetired).toBeUndefined()
+      expect(findGaps(old, { ...week, retiredAfterDays: 49 })).toEqual([
+        {
+          group: 'renamed',
+          period: 'day',
+          expected: 0,
+          missing: 0,
+          runs: [],
+          isRetired: true,
+          newestGood: '2026-10-03T02:00:00.000Z',
+        },
+      ])
+      expect(findGaps(old, { ...week, retiredAfterDays: 50 })).toMatchObject([{ missing: 7 }])
+    })
+
+    it.each<[string, Partial<RetentionItem>]>([
+      ['a backup that failed', { isUnpublished: true }],
+      ['a broken one', { problem: 'an object is missing' }],
+      ['one dated in the future', { time: '2027-01-01T00:00:00Z' }],
+    ])('is not retired when there was %s since', (_, extra) => {
+      const items = [...old, ...itemsOf(['11-20'], { group: 'renamed', ...extra })]
+      expect(findGaps(items, { ...week, retiredAfterDays: 30 })).toMatchObject([{ missing: 7 }])
+    })
+
+    it('does not make another group retired, and is left out of a plan, too', () => {
+      const items = [...old, ...itemsOf(['11-18', '11-20'])]
+      const { gaps } = planRetention(items, { daily: 7 }, { now, retiredAfterDays: 30 })
+      expect(gaps).toMatchObject([
+        { group: 'app', missing: 1 },
+        { group: 'renamed', missing: 0 },
+      ])
+    })
+
+    it.each([0, -1, Number.NaN])('cannot be %s days', (retiredAfterDays) => {
+      expect(() => findGaps(old, { ...week, retiredAfterDays })).toThrow(
+        expect.objectContaining({ code: 'RETENTION_OPTION_INVALID' }),
+      )
+    })
+  })
+
   it('keeps groups apart', () => {
     const gaps = findGaps(
       [...itemsOf(['11-19', '11-20']), ...itemsOf(['11-18', '11-20'], { group: 'other' })],

@@ -17,6 +17,8 @@ export interface FindGapsOptions extends GapWindow {
   readonly now: Date
   /** IANA name. @default 'UTC' */
   readonly timeZone?: string
+  /** A group in which nothing came for this long is retired, and has no gaps. @default none ever is */
+  readonly retiredAfterDays?: number
 }
 
 /** Periods in a row without a good item. */
@@ -39,6 +41,8 @@ export interface GroupGaps {
   readonly expected: number
   readonly missing: number
   readonly runs: readonly GapRun[]
+  /** Nothing came for `retiredAfterDays`, so its gaps are not looked for. */
+  readonly isRetired?: true
   /** ISO 8601; absent when the group has no good item. */
   readonly newestGood?: string
 }
@@ -78,11 +82,11 @@ export interface GroupTimes {
 /** `findGaps` for groups whose good items are known already. */
 export function findGapsInGroups(
   groups: Iterable<GroupTimes>,
-  window: GapWindow,
+  window: GapWindow & Pick<FindGapsOptions, 'retiredAfterDays'>,
   nowMs: number,
   clock: ZoneClock,
 ): GroupGaps[] {
-  const { period, periods } = window
+  const { period, periods, retiredAfterDays = Number.POSITIVE_INFINITY } = window
   if (!PERIODS.includes(period)) {
     throw new RetentionError(
       'RETENTION_OPTION_INVALID',
@@ -95,19 +99,30 @@ export function findGapsInGroups(
       `periods: ${periods} is not a whole number from 1 to ${MAX_PERIODS}`,
     )
   }
+  if (!(retiredAfterDays > 0)) {
+    throw new RetentionError(
+      'RETENTION_OPTION_INVALID',
+      `retiredAfterDays: ${retiredAfterDays} is not a number above 0`,
+    )
+  }
   const windowIndices = periodsBefore(period, nowMs, periods, clock)
-  return Array.from(groups, (times) => findGroupGaps(times, { period, windowIndices, nowMs, clock }))
+  const retiredMs = nowMs - retiredAfterDays * DAY_MS
+  return Array.from(groups, (times) =>
+    findGroupGaps(times, { period, windowIndices, nowMs, retiredMs, clock }),
+  )
 }
 
 interface WindowFacts {
   readonly period: Period
   readonly windowIndices: readonly number[]
   readonly nowMs: number
+  /** What got nothing since is retired. */
+  readonly retiredMs: number
   readonly clock: ZoneClock
 }
 
 function findGroupGaps({ group, itemsMs, goodMs }: GroupTimes, facts: WindowFacts): GroupGaps {
-  const { period, windowIndices, nowMs, clock } = facts
+  const { period, windowIndices, nowMs, retiredMs, clock } = facts
   const newestByPeriod = new Map<number, number>()
   let newestMs = Number.NEGATIVE_INFINITY
   let sinceMs = Number.NEGATIVE_INFINITY
@@ -119,6 +134,11 @@ function findGroupGaps({ group, itemsMs, goodMs }: GroupTimes, facts: WindowFact
     if (index < windowIndices[0]!) sinceMs = Math.max(sinceMs, timeMs)
     else newestByPeriod.set(index, Math.max(timeMs, newestByPeriod.get(index) ?? timeMs))
   }
+  const newestGood =
+    newestMs === Number.NEGATIVE_INFINITY ? {} : { newestGood: new Date(newestMs).toISOString() }
+  // Not only good ones count: what still tries to back up, and fails, is not retired.
+  if (itemsMs.every((timeMs) => timeMs < retiredMs))
+    return { group, period, expected: 0, missing: 0, runs: [], isRetired: true, ...newestGood }
   const firstMs = itemsMs.reduce((first, timeMs) => Math.min(first, timeMs), nowMs)
   const firstIndex = periodIndex(period, firstMs, clock)
   const expected = windowIndices.filter((index) => index >= firstIndex)
@@ -152,7 +172,7 @@ function findGroupGaps({ group, itemsMs, goodMs }: GroupTimes, facts: WindowFact
     expected: expected.length,
     missing: runs.reduce((sum, run) => sum + run.periods, 0),
     runs,
-    ...(newestMs === Number.NEGATIVE_INFINITY ? {} : { newestGood: new Date(newestMs).toISOString() }),
+    ...newestGood,
   }
 }
 

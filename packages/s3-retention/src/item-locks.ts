@@ -1,5 +1,6 @@
 import type { Remover } from './remove-keys.ts'
-import { objectsOf, type RetentionItem } from './retention-item.ts'
+import { keysOf } from './deletion-note.ts'
+import type { RetentionItem } from './retention-item.ts'
 import type { ObjectLock } from './remove-keys.ts'
 
 /** The lock on a whole item: the last of its objects' dates, and whether any is under legal hold. */
@@ -7,7 +8,7 @@ export function lockOfItem(
   item: RetentionItem,
   locks: ReadonlyMap<string, ObjectLock>,
 ): ObjectLock | undefined {
-  const found = objectsOf(item).flatMap(({ key }) => locks.get(key) ?? [])
+  const found = keysOf(item).flatMap((key) => locks.get(key) ?? [])
   if (found.length === 0) return undefined
   const until = found
     .flatMap((lock) => lock.until ?? [])
@@ -26,10 +27,7 @@ export async function withLocks(
   findLocks: NonNullable<Remover['findLocks']>,
   signal?: AbortSignal,
 ): Promise<RetentionItem[]> {
-  const locks = await findLocks(
-    asked.flatMap((item) => objectsOf(item).map(({ key }) => key)),
-    signal,
-  )
+  const locks = await findLocks(asked.flatMap(keysOf), signal)
   const askedIds = new Set(asked.map(({ id }) => id))
   return items.map((item) => {
     const lock = askedIds.has(item.id) ? lockOfItem(item, locks) : undefined

@@ -1,23 +1,29 @@
 import { describe, expect, it } from 'vitest'
 import { judgeSet } from './judge-set.ts'
 import type { RetentionItem } from './retention-item.ts'
-import { sortIntoSets } from './set-folder.ts'
+import { sortIntoSets, type SetFolder } from './set-folder.ts'
 
 const FOLDER = 'main/logical/app/20261121T020000Z-4fk2q9'
 const STORED_AT = '2026-11-21T02:10:00.000Z'
 const objects = [{ name: 'dump.pgc.zst', storedBytes: 10 }]
 
+const drill = (verdict: string): object => ({ format: 'ops.verification/1', verdict })
+
 const textOf = (value: unknown): string | undefined =>
   value === undefined || typeof value === 'string' ? value : JSON.stringify(value)
 
 function judge(files: Record<string, number>, manifest: unknown, verification?: unknown): RetentionItem {
+  const [set] = setsOf(files)
+  return judgeSet(set!, { manifest: textOf(manifest), verification: textOf(verification) })
+}
+
+function setsOf(files: Record<string, number>): SetFolder[] {
   const listed = Object.entries(files).map(([name, size]) => ({
     key: `${FOLDER}/${name}`,
     size,
     lastModified: STORED_AT,
   }))
-  const { sets } = sortIntoSets(listed)
-  return judgeSet(sets[0]!, { manifest: textOf(manifest), verification: textOf(verification) })
+  return sortIntoSets(listed).sets
 }
 
 const whole = { 'dump.pgc.zst': 10, 'manifest.json': 5 }
@@ -31,6 +37,7 @@ describe('a set', () => {
       timeSource: 'id',
       bytes: 15,
       lastModified: STORED_AT,
+      noteKey: `${FOLDER}/retention-deleting.json`,
       objects: [
         { key: `${FOLDER}/manifest.json`, size: 5, lastModified: STORED_AT },
         { key: `${FOLDER}/dump.pgc.zst`, size: 10, lastModified: STORED_AT },
@@ -74,18 +81,32 @@ describe('a set', () => {
       'a drill brought back something else',
       whole,
       { objects },
-      { verdict: 'disproven' },
+      drill('disproven'),
       'its restore drill brought back something else',
     ],
-    ['a drill failed', whole, { objects }, { verdict: 'failed' }, 'its restore drill failed'],
+    ['a drill failed', whole, { objects }, drill('failed'), 'its restore drill failed'],
     [
       'a drill has no known verdict',
       whole,
       { objects },
-      'x',
+      drill('perhaps'),
       'its verification.json has no verdict that is known',
     ],
-    ['a drill proved it', whole, { objects }, { verdict: 'proven' }, undefined],
+    ['a drill proved it', whole, { objects }, { ...drill('proven'), tables: [] }, undefined],
+    [
+      'a drill is on record in another format',
+      whole,
+      { objects },
+      { format: 'ops.verification/2', verdict: 'proven' },
+      'its verification.json is not in the format ops.verification/1',
+    ],
+    [
+      'the record of a drill is not JSON',
+      whole,
+      { objects },
+      '{',
+      'its verification.json is not in the format ops.verification/1',
+    ],
   ])('when %s', (_, files, manifest, verification, problem) => {
     expect(judge(files, manifest, verification).problem).toBe(problem)
   })
@@ -104,6 +125,60 @@ describe('a set', () => {
   })
 })
 
+describe('what is left of a set whose deletion was begun', () => {
+  const NOTE = 'retention-deleting.json'
+  const left = { 'dump.pgc.zst': 10, 'globals.sql.zst': 3 }
+  const named = Object.entries({ 'manifest.json': 5, ...left }).map(([name, size]) => ({
+    key: `${FOLDER}/${name}`,
+    size,
+    lastModified: STORED_AT,
+  }))
+  const note = { format: 'ops.retention-deletion/1', set: FOLDER, objects: named }
+  const [set] = setsOf({ ...left, [NOTE]: 99 })
+
+  it('is told by its note, which goes last', () => {
+    const item = judgeSet(set!, { note: JSON.stringify(note) })
+    expect(item).toMatchObject({ isHalfDeleted: true, isUnpublished: true })
+    expect(item.objects!.at(-1)!.key).toBe(`${FOLDER}/${NOTE}`)
+  })
+
+  it('may be the note alone', () => {
+    expect(judgeSet(setsOf({ [NOTE]: 99 })[0]!, { note: JSON.stringify(note) }).isHalfDeleted).toBe(true)
+  })
+
+  it.each<[string, unknown]>([
+    ['is not JSON', '{"format"'],
+    ['is null', null],
+    ['has another format', { ...note, format: 'ops.retention-deletion/2' }],
+    ['is of another set', { ...note, set: 'main/logical/app/20261120T020000Z-4fk2q9' }],
+    ['names nothing', { ...note, objects: undefined }],
+    ['names nonsense', { ...note, objects: [null, 7, 'x'] }],
+    ['does not name all that is there', { ...note, objects: named.slice(0, 2) }],
+    ['names an object as it was before', { ...note, objects: named.map((each) => ({ ...each, size: 4 })) }],
+    [
+      'names an object of another time',
+      { ...note, objects: named.map((each) => ({ ...each, lastModified: '2026-11-21T02:09:00.000Z' })) },
+    ],
+    [
+      'names keys of another folder',
+      { ...note, objects: named.map((each) => ({ ...each, key: `x/${each.key}` })) },
+    ],
+  ])('is not told by a note that %s', (_, text) => {
+    const item = judgeSet(set!, { note: typeof text === 'string' ? text : JSON.stringify(text) })
+    expect(item.isHalfDeleted).toBeUndefined()
+    expect(item.isUnpublished).toBe(true)
+  })
+
+  it('is a set like any other as long as its manifest is there', () => {
+    const item = judgeSet(setsOf({ ...whole, [NOTE]: 99 })[0]!, {
+      manifest: JSON.stringify({ objects }),
+      note: JSON.stringify(note),
+    })
+    expect(item.isHalfDeleted).toBeUndefined()
+    expect(item.problem).toBeUndefined()
+  })
+})
+
 describe('sorting objects into sets', () => {
   it('knows folders by a backup id or by a manifest, and leaves everything else alone', () => {
     const keys = [
@@ -114,6 +189,7 @@ describe('sorting objects into sets', () => {
       'exports/monday/manifest.json',
       'exports/tuesday/a.csv',
       'main/wal/1/000000010000000000000001',
+      'main/logical/app/lease/00000007.json',
       '20261121T020000Z-4fk2q9',
       'manifest.json',
     ]

@@ -1,10 +1,13 @@
-import type { RetentionItem } from './retention-item.ts'
+import { isNoteOf, NOTE_NAME } from './deletion-note.ts'
+import type { RetentionItem, StoredObject } from './retention-item.ts'
 import { MANIFEST_NAME, PIN_NAME, VERIFICATION_NAME, type SetFolder } from './set-folder.ts'
 
 /** What the small files of a set say; absent where the file is. */
 export interface SetTexts {
   readonly manifest?: string
   readonly verification?: string
+  /** The note of a deletion. */
+  readonly note?: string
 }
 
 /**
@@ -14,14 +17,13 @@ export interface SetTexts {
  */
 export function judgeSet(set: SetFolder, texts: SetTexts): RetentionItem {
   const prefix = `${set.folder}/`
-  // The manifest goes first when the set is deleted: without it, the set does not exist any more.
+  // The manifest goes first when the set is deleted, as without it the set does not exist any more; its note last.
   const objects = set.objects.toSorted(
     (a, b) => rankOf(a.key, prefix) - rankOf(b.key, prefix) || (a.key < b.key ? -1 : 1),
   )
-  const lastModified = objects.reduce(
-    (newest, object) => (object.lastModified > newest ? object.lastModified : newest),
-    '',
-  )
+  const noteKey = prefix + NOTE_NAME
+  const content = objects.filter(({ key }) => key !== noteKey)
+  const lastModified = newestOf(content.length > 0 ? content : objects)
   const manifest = texts.manifest === undefined ? undefined : parseObject(texts.manifest)
   const problem = problemOf(set, manifest, texts)
   return {
@@ -31,12 +33,16 @@ export function judgeSet(set: SetFolder, texts: SetTexts): RetentionItem {
     bytes: objects.reduce((sum, object) => sum + object.size, 0),
     lastModified,
     objects,
+    noteKey,
     ...(texts.manifest === undefined ? { isUnpublished: true } : {}),
+    ...(isHalfDeleted(set, texts, content) ? { isHalfDeleted: true } : {}),
     ...(problem === undefined ? {} : { problem }),
     ...(objects.some(({ key }) => key === prefix + PIN_NAME) ? { pinned: true } : {}),
     ...listsOf(set, manifest),
   }
 }
+
+const VERIFICATION_FORMAT = 'ops.verification/1'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -68,9 +74,11 @@ function objectProblem(
     : `${JSON.stringify(place)} has ${size} bytes instead of ${storedBytes}`
 }
 
-/** A drill that could not prove the set says nothing good of it, so only `proven` leaves it good. */
+/** What `@ops/restore-verify` found out. A drill that could not prove the set says nothing good of it, so only `proven` leaves it good. */
 function drillProblem(text: string): string | undefined {
-  const verdict = parseObject(text)?.['verdict']
+  const { format, verdict } = parseObject(text) ?? {}
+  if (format !== VERIFICATION_FORMAT)
+    return `its ${VERIFICATION_NAME} is not in the format ${VERIFICATION_FORMAT}`
   if (verdict === 'proven') return undefined
   if (verdict === 'disproven') return 'its restore drill brought back something else'
   if (verdict === 'failed') return 'its restore drill failed'
@@ -115,5 +123,18 @@ function isJson(value: unknown): value is Json {
 }
 
 function rankOf(key: string, prefix: string): number {
-  return key === prefix + MANIFEST_NAME ? 0 : 1
+  if (key === prefix + MANIFEST_NAME) return 0
+  return key === prefix + NOTE_NAME ? 2 : 1
+}
+
+function newestOf(objects: readonly StoredObject[]): string {
+  return objects.reduce((newest, { lastModified }) => (lastModified > newest ? lastModified : newest), '')
+}
+
+function isHalfDeleted(
+  { folder }: SetFolder,
+  { manifest, note }: SetTexts,
+  content: readonly StoredObject[],
+): boolean {
+  return manifest === undefined && note !== undefined && isNoteOf(note, folder, content)
 }

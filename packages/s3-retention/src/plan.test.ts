@@ -44,11 +44,35 @@ describe('ages', () => {
 })
 
 describe('guards that hold even with a wrong policy', () => {
-  it('keeps the newest good item after an outage longer than the policy, and removes nothing else either', () => {
-    const old = daily(3).map((item) => itemAt(new Date(Date.parse(item.time) - 90 * 24 * HOUR_MS)))
-    const plan = planRetention(old, { maxAgeDays: 30 }, { now })
-    expect(removedOf(plan)).toEqual([])
-    expect(plan.groups[0]!.refused).toBe('refused: the policy would keep nothing of this group')
+  const shortPolicy: RetentionPolicy = { maxAgeDays: 30 }
+  const old = daily(3).map((item) => itemAt(new Date(Date.parse(item.time) - 90 * 24 * HOUR_MS)))
+
+  it('refuses a policy that would keep nothing, and says what is newest', () => {
+    expect(() => planRetention(old, shortPolicy, { now })).toThrow(
+      expect.objectContaining({
+        code: 'RETENTION_POLICY_KEEPS_NOTHING',
+        message: `the policy "keep 30d" would keep nothing at all; nothing was deleted. The newest good item, "app/2026-08-23T12:00:00.000Z", is of 2026-08-23T12:00:00.000Z: if that is too long ago, find out why; otherwise mend the policy, or add min-keep=1`,
+      }),
+    )
+    expect(removedOf(planRetention(old, { ...shortPolicy, minKeep: 1 }, { now }))).toHaveLength(2)
+  })
+
+  it.each<[string, RetentionItem[]]>([
+    ['a group that holds one item', [itemAt('2020-01-01', { group: 'renamed' })]],
+    ['a group without a good item', [itemAt(now, { group: 'broken', problem: 'an object is missing' })]],
+    ['a group without a manifest', [itemAt('2020-01-01', { group: 'orphan', isUnpublished: true })]],
+  ])('refuses it also where there is %s beside', (_, others) => {
+    expect(() => planRetention([...old, ...others], shortPolicy, { now })).toThrow(
+      expect.objectContaining({ code: 'RETENTION_POLICY_KEEPS_NOTHING' }),
+    )
+  })
+
+  it('removes nothing of a group of which it would keep nothing, and goes on with the others', () => {
+    const plan = planRetention([...old, ...daily(40, { group: 'other' })], shortPolicy, { now })
+    expect(plan.groups.map(({ group, removed, refused }) => [group, removed.items, refused])).toEqual([
+      ['app', 0, 'refused: the policy would keep nothing of this group'],
+      ['other', 9, undefined],
+    ])
     expect(reasonsOf(plan, old[0]!.id)).toEqual(['newest good item of its group'])
   })
 
@@ -60,9 +84,9 @@ describe('guards that hold even with a wrong policy', () => {
   })
 
   it('refuses tags that no item has', () => {
-    const plan = planRetention(daily(5), { tags: [['monthly']] }, { now })
-    expect(removedOf(plan)).toEqual([])
-    expect(plan.groups[0]!.refused).toMatch(/would keep nothing/)
+    expect(() => planRetention(daily(5), { tags: [['monthly']] }, { now })).toThrow(
+      expect.objectContaining({ code: 'RETENTION_POLICY_KEEPS_NOTHING' }),
+    )
   })
 
   it('does not let a broken newest item pass for the good one', () => {
@@ -348,6 +372,35 @@ describe('what holds for all items and policies', () => {
       const before = planRetention(alone, policy, { now, timeZone })
       const after = planRetention([...alone, itemAt(now, { group: 'b' })], policy, { now, timeZone })
       expect(after.decisions.filter(({ item }) => item.group === 'a')).toEqual(before.decisions)
+    })
+  })
+
+  it('takes no rule’s reason away from a good item when an older one is added, but that of being the oldest', () => {
+    const ages = fc.integer({ min: 0, max: 24 * 800 })
+    /** An item that is needed by the oldest stays only as long as that does. */
+    const byRule = (reason: string): boolean => !/^(?:oldest|required) ?/.test(reason)
+    fc.assert(
+      fc.property(arbitraryItems, arbitraryPolicy, arbitraryZone, ages, (items, policy, timeZone, age) => {
+        const added = itemAt(new Date(now.getTime() - age * HOUR_MS), { group: 'a', id: 'added' })
+        const rules = { ...policy, minKeep: undefined }
+        const before = planRetention(items, rules, { now, timeZone })
+        const after = planRetention([...items, added], rules, { now, timeZone })
+        for (const { item, keep, state, reasons } of before.decisions) {
+          if (!keep || state !== 'good' || Date.parse(item.time) <= Date.parse(added.time)) continue
+          expect(reasonsOf(after, item.id)).toEqual(expect.arrayContaining(reasons.filter(byRule)))
+        }
+      }),
+      { numRuns: 400 },
+    )
+  })
+
+  it('decides one group in the same way whatever comes at the same times in another', () => {
+    holds((items, policy, timeZone) => {
+      const alone = items.filter(({ requires }) => requires === undefined)
+      const ofOthers = alone.map((item) => Object.assign({}, item, { group: 'c', id: `c${item.id}` }))
+      const before = planRetention(alone, policy, { now, timeZone })
+      const after = planRetention([...alone, ...ofOthers], policy, { now, timeZone })
+      expect(after.decisions.filter(({ item }) => item.group !== 'c')).toEqual(before.decisions)
     })
   })
 

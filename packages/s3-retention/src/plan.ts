@@ -3,10 +3,13 @@ import {
   createJudgeContext,
   judgeGroup,
   keepWhatIsNeeded,
+  type GroupOutcome,
   type JudgeContext,
   type Verdicts,
 } from './judge-group.ts'
 import type { RetentionPolicy } from './policy.ts'
+import { formatPolicy } from './policy-text.ts'
+import { RetentionError } from './retention-error.ts'
 import { duplicateId, type RetentionItem } from './retention-item.ts'
 import type { Verdict } from './rules.ts'
 
@@ -18,6 +21,8 @@ export interface PlanOptions {
   readonly graceHours?: number
   /** Where gaps are looked for. @default what the policy promises: its days, else its weeks, else its months */
   readonly gaps?: GapWindow
+  /** A group in which nothing came for this long is retired, and has no gaps. @default none ever is */
+  readonly retiredAfterDays?: number
 }
 
 /** `unpublished`: a set without its manifest. `broken`: one that is there, and worth nothing. */
@@ -73,7 +78,7 @@ const DEFAULT_GRACE_HOURS = 72
  * Decides for every item whether to keep it, and why. Pure: the same items in any order give the
  * same plan, and a plan made after this one was carried out removes nothing more.
  *
- * Throws a `RetentionError`: `RETENTION_POLICY_INVALID`, `RETENTION_POLICY_EMPTY`,
+ * Throws a `RetentionError`: `RETENTION_POLICY_INVALID`, `RETENTION_POLICY_EMPTY`, `RETENTION_POLICY_KEEPS_NOTHING`,
  * `RETENTION_TIME_ZONE_UNKNOWN`, `RETENTION_OPTION_INVALID`, `RETENTION_ITEM_INVALID`.
  */
 export function planRetention(
@@ -85,11 +90,9 @@ export function planRetention(
   const context = createJudgeContext(items, policy, { now, timeZone, graceHours })
   const groups = sortIntoGroups(context)
   const verdicts: Verdicts = Array.from({ length: items.length })
-  const refusals = new Map<string, string>()
-  for (const [name, positions] of groups) {
-    const refused = judgeGroup(positions, context, verdicts)
-    if (refused !== undefined) refusals.set(name, refused)
-  }
+  const outcomes = new Map<string, GroupOutcome>()
+  for (const [name, positions] of groups) outcomes.set(name, judgeGroup(positions, context, verdicts))
+  checkKeepsSomething(groups, outcomes, context)
   keepWhatIsNeeded(context, verdicts)
 
   const decisions: RetentionDecision[] = []
@@ -97,9 +100,10 @@ export function planRetention(
   for (const [name, positions] of groups) {
     const ofGroup = positions.map((position) => decisionOf(position, context, verdicts[position]!))
     for (const decision of ofGroup) decisions.push(decision)
-    summaries.push(summarize(name, ofGroup, context.nowMs, refusals.get(name)))
+    summaries.push(summarize(name, ofGroup, context.nowMs, outcomes.get(name)?.refused))
   }
-  const window = options.gaps ?? gapWindowOf(policy, context.nowMs, context.clock)
+  const { retiredAfterDays, gaps = gapWindowOf(policy, context.nowMs, context.clock) } = options
+  const window = { ...gaps, retiredAfterDays }
   return {
     now: now.toISOString(),
     timeZone,
@@ -113,6 +117,33 @@ export function planRetention(
   }
 }
 
+/**
+ * Where a policy keeps nothing of one group of many, that group is left alone. Where it keeps nothing
+ * of any, it is not the one that was meant, or backups stopped so long ago that there are worse troubles.
+ */
+function checkKeepsSomething(
+  groups: ReadonlyMap<string, readonly number[]>,
+  outcomes: ReadonlyMap<string, GroupOutcome>,
+  { items, timesMs, dependencies, nowMs, policy }: JudgeContext,
+): void {
+  const all = [...outcomes.values()]
+  const keepsSomething = all.some(({ policyKeeps }) => policyKeeps === 'something')
+  const emptied = all.filter(({ policyKeeps, refused }) => policyKeeps === 'nothing' && refused !== undefined)
+  if (keepsSomething || emptied.length === 0) return
+  const newest = [...groups.values()]
+    .flatMap(
+      (positions) =>
+        positions.find((each) => timesMs[each]! <= nowMs && !dependencies.problems.has(each)) ?? [],
+    )
+    .reduce((best, position) => (timesMs[position]! > timesMs[best]! ? position : best))
+  const { id, time } = items[newest]!
+  throw new RetentionError(
+    'RETENTION_POLICY_KEEPS_NOTHING',
+    `the policy "${formatPolicy(policy)}" would keep nothing at all; nothing was deleted. The newest good item, ${JSON.stringify(id)}, is of ${time}: if that is too long ago, find out why; otherwise mend the policy, or add min-keep=1`,
+    { details: { key: id, found: items.length } },
+  )
+}
+
 /** The positions of each group's items, newest first; equal times in the order of their ids. */
 function sortIntoGroups({ items, timesMs }: JudgeContext): ReadonlyMap<string, number[]> {
   const groups = new Map<string, number[]>()
@@ -121,8 +152,9 @@ function sortIntoGroups({ items, timesMs }: JudgeContext): ReadonlyMap<string, n
     if (positions === undefined) groups.set(item.group, [position])
     else positions.push(position)
   }
+  const ids = new Set<string>()
   for (const positions of groups.values()) {
-    const ids = new Set<string>()
+    ids.clear()
     for (const position of positions) {
       const { id } = items[position]!
       if (ids.size === ids.add(id).size) throw duplicateId(id)
@@ -158,10 +190,8 @@ function summarize(
     unpublished: nothing(),
   }
   for (const { item, keep, state } of decisions) {
-    for (const amount of [keep ? amounts.kept : amounts.removed, amounts[state]]) {
-      amount.items += 1
-      amount.bytes += item.bytes
-    }
+    addTo(keep ? amounts.kept : amounts.removed, item.bytes)
+    addTo(amounts[state], item.bytes)
   }
   const isPast = ({ item }: RetentionDecision): boolean => Date.parse(item.time) <= nowMs
   const [newest, oldest] = [decisions.find(isPast), decisions.findLast(isPast)]
@@ -176,6 +206,11 @@ function summarize(
 
 function nothing(): { items: number; bytes: number } {
   return { items: 0, bytes: 0 }
+}
+
+function addTo(amount: { items: number; bytes: number }, bytes: number): void {
+  amount.items += 1
+  amount.bytes += bytes
 }
 
 function total(amounts: readonly Amount[]): Amount {

@@ -80,7 +80,7 @@ function differenceOf(planned: RetentionItem, now: RetentionItem, plannedAt: str
   if ((now.isUnpublished === true) !== (planned.isUnpublished === true))
     return 'its manifest came or went after it was planned'
   const before = new Map(objectsOf(planned).map((object) => [object.key, object]))
-  const after = objectsOf(now)
+  const after = objectsOf(now).filter(({ key }) => key !== now.noteKey)
   for (const { key, size, lastModified } of after) {
     const known = before.get(key)
     if (lastModified > plannedAt) return `${JSON.stringify(key)} is newer than the plan`

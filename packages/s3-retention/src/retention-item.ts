@@ -32,6 +32,10 @@ export interface RetentionItem {
   readonly problem?: string
   /** A set without its manifest: a backup that still runs, one that failed, or one whose deletion was cut short. */
   readonly isUnpublished?: boolean
+  /** What is left of a set whose deletion was begun and cut short; removed without waiting. */
+  readonly isHalfDeleted?: boolean
+  /** Where it is noted that its deletion was begun, for what is not deleted in one request. */
+  readonly noteKey?: string
   /** ISO 8601: until then Object Lock forbids to delete it. */
   readonly lockedUntil?: string
   /** Whether a legal hold forbids to delete it. */

@@ -1,4 +1,5 @@
 import { isObjectStoreError, type ObjectStore } from '@ops/object-store'
+import { NOTE_NAME } from './deletion-note.ts'
 import { judgeSet } from './judge-set.ts'
 import type { RetentionItem, StoredObject } from './retention-item.ts'
 import { nothingFound } from './scan-objects.ts'
@@ -76,7 +77,10 @@ async function readSet(
     const object = set.objects.find(({ key }) => key === `${set.folder}/${name}`)
     return object === undefined ? undefined : await readText(object, store, signal)
   }
-  return judgeSet(set, { manifest: await read(MANIFEST_NAME), verification: await read(VERIFICATION_NAME) })
+  const manifest = await read(MANIFEST_NAME)
+  return manifest === undefined
+    ? judgeSet(set, { note: await read(NOTE_NAME) })
+    : judgeSet(set, { manifest, verification: await read(VERIFICATION_NAME) })
 }
 
 /** The text of a small file; empty, and so invalid, when it is absurdly large or went away meanwhile. */

@@ -1,3 +1,4 @@
+import { NOTE_NAME } from './deletion-note.ts'
 import type { StoredObject } from './retention-item.ts'
 import { timeOfBackupId } from './time-in-name.ts'
 
@@ -17,7 +18,7 @@ export interface SetFolder {
   readonly objects: StoredObject[]
 }
 
-/** Sorts listed objects into sets: folders whose name is a backup id, and folders that hold a manifest. */
+/** Sorts listed objects into sets: folders whose name is a backup id, and folders that hold a manifest, or the note of its deletion. */
 export function sortIntoSets(objects: Iterable<StoredObject>): { sets: SetFolder[]; strays: StoredObject[] } {
   const sets = new Map<string, SetFolder>()
   const undated: StoredObject[] = []
@@ -27,8 +28,8 @@ export function sortIntoSets(objects: Iterable<StoredObject>): { sets: SetFolder
     set.objects.push(object)
   }
   for (const object of objects) {
-    const folder =
-      datedFolderOf(object.key) ?? (nameOf(object.key) === MANIFEST_NAME ? parentOf(object.key) : undefined)
+    const marksSet = nameOf(object.key) === MANIFEST_NAME || nameOf(object.key) === NOTE_NAME
+    const folder = datedFolderOf(object.key) ?? (marksSet ? parentOf(object.key) : undefined)
     if (folder === undefined || folder === '') undated.push(object)
     else addTo(folder, object)
   }

@@ -4,8 +4,9 @@ import { formatCalendarDuration, parseCalendarDuration, subtractDuration } from 
 import { periodIndex, periodLabel, PERIODS, periodsBefore, type Period } from './period.ts'
 import { planRetention } from './plan.ts'
 import { compileTimePattern, timeOfBackupId } from './time-in-name.ts'
-import { createZoneClock, utcOfWallTime } from './zone-clock.ts'
+import { createZoneClock, utcOfWallTime, type ZoneClock } from './zone-clock.ts'
 
+const FORMATS = new Map<string, Intl.DateTimeFormat>()
 const ZONES = [
   'UTC',
   'Europe/Berlin',
@@ -16,6 +17,50 @@ const ZONES = [
   'Pacific/Apia',
   'Africa/Casablanca',
 ]
+/** Moments at which clocks were changed in these zones, and the zones. */
+const CHANGES: readonly (readonly [string, number])[] = ZONES.flatMap((zone) => changesOf(zone))
+/** Moments at any time and, as often, within three hours of a change of the clocks. */
+const arbitraryMoment: fc.Arbitrary<readonly [string, number]> = fc.oneof(
+  fc.tuple(fc.constantFrom(...ZONES), fc.integer({ min: Date.UTC(2000), max: Date.UTC(2040) })),
+  fc
+    .tuple(fc.constantFrom(...CHANGES), fc.integer({ min: -3 * 3_600_000, max: 3 * 3_600_000 }))
+    .map(([[zone, changeMs], nearMs]) => [zone, changeMs + nearMs] as const),
+)
+
+/** Found by asking the platform, from 2005 to 2026. */
+function changesOf(zone: string): [string, number][] {
+  const offsetMs = (utcMs: number): number => Date.parse(`${platformWallTextOf(utcMs, zone)}Z`) - utcMs
+  const changes: [string, number][] = []
+  for (let day = Date.UTC(2005); day < Date.UTC(2026); day += 86_400_000) {
+    if (offsetMs(day) === offsetMs(day + 86_400_000)) continue
+    let [low, high] = [day, day + 86_400_000]
+    while (high - low > 60_000) {
+      const middle = Math.floor((low + high) / 120_000) * 60_000
+      if (offsetMs(middle) === offsetMs(day)) low = middle
+      else high = middle
+    }
+    changes.push([zone, high])
+  }
+  return changes
+}
+
+/** What the platform's calendar shows, `2026-11-21T14:00:00`. */
+function platformWallTextOf(utcMs: number, zone: string): string {
+  return platformFormat(zone).format(utcMs).replace(' ', 'T')
+}
+
+function wallTextOf(utcMs: number, clock: ZoneClock): string {
+  return new Date(utcMs + clock.offsetMs(utcMs)).toISOString().slice(0, 19)
+}
+
+function platformFormat(zone: string): Intl.DateTimeFormat {
+  const known = FORMATS.get(zone)
+  const format =
+    known ?? new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short', timeStyle: 'medium' })
+  FORMATS.set(zone, format)
+  return format
+}
+
 const at = (iso: string): number => Date.parse(iso)
 const label = (period: Period, iso: string, zone: string): string => {
   const clock = createZoneClock(zone)
@@ -51,6 +96,49 @@ describe('time zones', () => {
         expect(wall.toISOString().slice(0, 19).replace('T', ' ')).toBe(shown)
       }),
       { numRuns: 300 },
+    )
+  })
+
+  it('agree with the platform on every day of all zones that it knows', () => {
+    const zones = fc.constantFrom(...Intl.supportedValuesOf('timeZone'))
+    const day = fc.date({ min: new Date('1970-01-01'), max: new Date('2040-01-01'), noInvalidDate: true })
+    fc.assert(
+      fc.property(zones, day, (zone, time) => {
+        const clock = createZoneClock(zone)
+        // In hours that follow each other, as a clock remembers whole days.
+        for (let hour = 0; hour < 48; hour += 1) {
+          const utcMs = time.getTime() + hour * 3_600_000
+          expect(wallTextOf(utcMs, clock)).toBe(platformWallTextOf(utcMs, zone))
+        }
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  it('turn what clocks show back into the first instant at which they show it', () => {
+    fc.assert(
+      fc.property(arbitraryMoment, ([zone, utcMs]) => {
+        const clock = createZoneClock(zone)
+        const wallMs = utcMs + clock.offsetMs(utcMs)
+        const found = utcOfWallTime(wallMs, clock)
+        expect(found + clock.offsetMs(found)).toBe(wallMs)
+        expect(found).toBeLessThanOrEqual(utcMs)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('turn what clocks skip into an instant less than the skipped time away', () => {
+    fc.assert(
+      fc.property(arbitraryMoment, ([zone, utcMs]) => {
+        const clock = createZoneClock(zone)
+        const wallMs = utcMs + clock.offsetMs(utcMs - 12 * 3_600_000)
+        const found = utcOfWallTime(wallMs, clock)
+        const away = Math.abs(found + clock.offsetMs(found) - wallMs)
+        const skipped = clock.offsetMs(utcMs + 24 * 3_600_000) - clock.offsetMs(utcMs - 24 * 3_600_000)
+        expect(away).toBeLessThanOrEqual(Math.max(0, skipped))
+      }),
+      { numRuns: 1000 },
     )
   })
 
@@ -130,6 +218,43 @@ describe('periods', () => {
     ])
   })
 
+  it('of hours never fall as time goes on, hold their instants, and take no longer than an hour', () => {
+    const step = fc.integer({ min: 0, max: 3 * 3_600_000 })
+    fc.assert(
+      fc.property(arbitraryMoment, step, ([zone, utcMs], stepMs) => {
+        const clock = createZoneClock(zone)
+        const [first, second] = [
+          periodIndex('hour', utcMs, clock),
+          periodIndex('hour', utcMs + stepMs, clock),
+        ]
+        expect(first).toBeLessThanOrEqual(second)
+        expect(utcMs - first).toBeGreaterThanOrEqual(0)
+        expect(utcMs - first).toBeLessThan(3_600_000)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('of days, weeks, months and years are those of what clocks show', () => {
+    fc.assert(
+      fc.property(arbitraryMoment, ([zone, utcMs]) => {
+        const clock = createZoneClock(zone)
+        const shown = platformWallTextOf(utcMs, zone)
+        const labelOf = (period: Period): string =>
+          periodLabel(period, periodIndex(period, utcMs, clock), clock)
+        expect(labelOf('day')).toBe(shown.slice(0, 10))
+        expect(labelOf('month')).toBe(shown.slice(0, 7))
+        expect(labelOf('year')).toBe(shown.slice(0, 4))
+        const monday = periodIndex('week', utcMs, clock) * 7 - 3
+        expect(new Date(monday * 86_400_000).getUTCDay()).toBe(1)
+        const age = Date.parse(`${shown.slice(0, 10)}T00:00:00Z`) / 86_400_000 - monday
+        expect(age).toBeGreaterThanOrEqual(0)
+        expect(age).toBeLessThan(7)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
   it('follow each other without holes in every zone', () => {
     const moment = fc.date({ min: new Date('2000-01-01'), max: new Date('2040-01-01'), noInvalidDate: true })
     fc.assert(
@@ -155,6 +280,32 @@ describe('calendar durations', () => {
   ])('%s less %s in %s is %s', (from, text, zone, expected) => {
     const earlier = subtractDuration(at(from), parseCalendarDuration(text, 'within'), createZoneClock(zone))
     expect(new Date(earlier).toISOString()).toBe(expected)
+  })
+
+  it('of hours alone are real time, also in the hour that clocks show twice', () => {
+    const berlin = createZoneClock('Europe/Berlin')
+    const second = at('2026-10-25T01:30:00Z')
+    const hour = parseCalendarDuration('1h', 'within')
+    expect(subtractDuration(second, hour, berlin)).toBe(at('2026-10-25T00:30:00Z'))
+    fc.assert(
+      fc.property(arbitraryMoment, fc.integer({ min: 1, max: 9999 }), ([zone, utcMs], hours) => {
+        const duration = parseCalendarDuration(`${hours}h`, 'within')
+        expect(subtractDuration(utcMs, duration, createZoneClock(zone))).toBe(utcMs - hours * 3_600_000)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('of days end when clocks show the same time, or at the earlier instant where they show it twice or not', () => {
+    fc.assert(
+      fc.property(arbitraryMoment, fc.integer({ min: 1, max: 400 }), ([zone, utcMs], days) => {
+        const clock = createZoneClock(zone)
+        const earlier = subtractDuration(utcMs, parseCalendarDuration(`${days}d`, 'within'), clock)
+        expect(earlier).toBe(utcOfWallTime(utcMs + clock.offsetMs(utcMs) - days * 86_400_000, clock))
+        expect(earlier).toBeLessThan(utcMs)
+      }),
+      { numRuns: 500 },
+    )
   })
 
   it('are written in one order', () => {

@@ -40,21 +40,38 @@ function withDelete(
   return { ...store, delete: deleteKeys }
 }
 
-/** Deletes key by key, and dies after so many. */
-async function killAfter(folder: BackupFolder, planned: RetentionPlan, keyCount: number): Promise<void> {
+/** Changes one object after another, and dies after so many. Resolves to false when it was done before. */
+async function killAfter(folder: BackupFolder, planned: RetentionPlan, changes: number): Promise<boolean> {
   const controller = new AbortController()
-  let left = keyCount
-  const store = withDelete(folder.store, async (keys) => {
-    const results: DeleteResult[] = []
-    for (const key of keys) {
-      if (left === 0) controller.abort(new Error('killed'))
-      controller.signal.throwIfAborted()
-      left -= 1
-      results.push(...(await folder.store.delete([key])))
-    }
-    return results
-  })
-  await expect(apply(folder, planned, { store, signal: controller.signal })).rejects.toThrow('killed')
+  let left = changes
+  const count = (): void => {
+    if (left === 0) controller.abort(new Error('killed'))
+    controller.signal.throwIfAborted()
+    left -= 1
+  }
+  const store: ObjectStore = {
+    ...folder.store,
+    put: async (...args) => {
+      count()
+      return await folder.store.put(...args)
+    },
+    delete: async (keys) => {
+      const results: DeleteResult[] = []
+      for (const key of keys) {
+        count()
+        results.push(...(await folder.store.delete([key])))
+      }
+      return results
+    },
+  }
+  const options = { store, signal: controller.signal, concurrency: 1 }
+  const ending = await apply(folder, planned, options).then(
+    ({ failures }): unknown => failures,
+    (error: unknown) => error,
+  )
+  const { aborted, reason } = controller.signal
+  expect(ending).toBe(aborted ? reason : 0)
+  return aborted
 }
 
 const foldersOf = (keys: readonly string[]): string[] => [
@@ -134,7 +151,8 @@ describe('applyRetention', () => {
     })
     const result = await apply(folder, await plan(folder, { last: 1 }), { store })
     expect(result.deleted.items).toBe(1)
-    expect([...attempts.values()]).toEqual([3, 3, 3])
+    // Three objects, and the note that the deletion was begun.
+    expect([...attempts.values()]).toEqual([3, 3, 3, 3])
   })
 
   it('asks for no more than 1,000 keys at a time', async () => {
@@ -148,7 +166,8 @@ describe('applyRetention', () => {
       return await folder.store.delete(keys)
     })
     await apply(folder, await plan(folder, { last: 1 }), { store })
-    expect(sizes).toEqual([1, 1000, 1000, 102])
+    // The manifest first; last the note that the deletion was begun.
+    expect(sizes).toEqual([1, 1000, 1000, 102, 1])
     expect(await folder.keys()).toHaveLength(3)
   })
 
@@ -162,15 +181,121 @@ describe('applyRetention', () => {
 })
 
 describe('stopped in the middle of deleting', () => {
-  it('ends, when it is run again, where one clean run would have, wherever it was stopped', async () => {
-    for (let keyCount = 0; keyCount < 12; keyCount += 1) {
-      await using folder = await createBackupFolder()
-      const sets = await folder.writeDaily(10)
-      const policy = { last: 6 }
-      await killAfter(folder, await plan(folder, policy), keyCount)
-      await apply(folder, await plan(folder, policy))
-      expect(foldersOf(await folder.keys())).toEqual(sets.slice(0, 6).toSorted())
+  const hoursAgo = (hours: number): Date => new Date(NOW.getTime() - hours * 3_600_000)
+  /** A set without a backup id in its name: without its manifest, nothing tells it from any other folder. */
+  const writeUndated = async (folder: BackupFolder, name: string, storedAt: Date): Promise<string> => {
+    await folder.write(`exports/${name}/a.csv`, 'a', storedAt)
+    await folder.write(`exports/${name}/b.csv`, 'b', storedAt)
+    const objects = ['a.csv', 'b.csv'].map((each) => ({ name: each, storedBytes: 1 }))
+    await folder.write(`exports/${name}/manifest.json`, JSON.stringify({ objects }), storedAt)
+    return `exports/${name}`
+  }
+  const writers: [string, number, (folder: BackupFolder, age: number) => Promise<string>][] = [
+    ['daily sets', 12, async (folder, age) => await folder.writeSet(hoursAgo(24 * age + 1))],
+    [
+      'hourly sets, all younger than the grace period',
+      20,
+      async (folder, age) => await folder.writeSet(hoursAgo(age + 1)),
+    ],
+    [
+      'sets that are named by no backup id',
+      20,
+      async (folder, age) => await writeUndated(folder, `${age}`, hoursAgo(24 * age)),
+    ],
+  ]
+
+  it.each(writers)(
+    'ends, when it is run again, where one clean run would have: %s',
+    async (_, changes, write) => {
+      for (let kill = 0; kill <= changes; kill += 1) {
+        await using folder = await createBackupFolder()
+        const sets: string[] = []
+        for (let age = 0; age < 10; age += 1) sets.push(await write(folder, age))
+        const before = await folder.keys()
+        const wasKilled = await killAfter(folder, await plan(folder, { last: 6 }), kill)
+        expect(wasKilled).toBe(kill < changes)
+        const result = await apply(folder, await plan(folder, { last: 6 }))
+        expect(result.failures).toBe(0)
+        const kept = new Set(sets.slice(0, 6))
+        expect(await folder.keys()).toEqual(
+          before.filter((key) => kept.has(key.slice(0, key.lastIndexOf('/')))),
+        )
+      }
+    },
+  )
+
+  it('ends there too when it is stopped again and again', async () => {
+    await using folder = await createBackupFolder()
+    const sets: string[] = []
+    for (let age = 0; age < 8; age += 1) sets.push(await folder.writeSet(hoursAgo(age + 1)))
+    while (await killAfter(folder, await plan(folder, { last: 4 }), 5));
+    expect(foldersOf(await folder.keys())).toEqual(sets.slice(0, 4).toSorted())
+    expect(await folder.keys()).toHaveLength(12)
+  })
+
+  it('never takes an upload for what is left: not of a running backup, nor one into the same folder', async () => {
+    await using folder = await createBackupFolder()
+    await writeUndated(folder, 'keep', hoursAgo(1))
+    const reused = await writeUndated(folder, 'reused', hoursAgo(24 * 9))
+    const running = await folder.writeSet(hoursAgo(2), { manifest: false })
+    for (let age = 3; age < 6; age += 1) await folder.writeSet(hoursAgo(age))
+    // The note and the manifest of the first set.
+    await killAfter(folder, await plan(folder, { last: 1 }), 4)
+    expect(await folder.keys()).toContain(`${reused}/retention-deleting.json`)
+    expect(await folder.keys()).not.toContain(`${reused}/manifest.json`)
+    await folder.write(`${reused}/a.csv`, 'new', hoursAgo(0))
+    const planned = await plan(folder, { last: 1 })
+    expect(planned.decisions.find(({ item }) => item.id === reused)?.reasons).toEqual([
+      'no manifest, but not older than 72 h: a backup may be running',
+    ])
+    await apply(folder, planned)
+    const keys = await folder.keys()
+    expect(keys.filter((key) => key.startsWith(reused))).toHaveLength(3)
+    expect(keys.filter((key) => key.startsWith(running))).toHaveLength(2)
+  })
+
+  it('sees an upload that begins between the plan and the deletion', async () => {
+    await using folder = await createBackupFolder()
+    await writeUndated(folder, 'keep', hoursAgo(1))
+    await writeUndated(folder, 'keep-too', hoursAgo(2))
+    const reused = await writeUndated(folder, 'reused', hoursAgo(24 * 9))
+    await killAfter(folder, await plan(folder, { last: 2 }), 2)
+    const planned = await plan(folder, { last: 2 })
+    expect(planned.removed.items).toBe(1)
+    await folder.write(`${reused}/c.csv`, 'new', hoursAgo(1))
+    const result = await apply(folder, planned)
+    expect(result.items).toMatchObject([{ id: reused, outcome: 'changed' }])
+    expect(await folder.keys()).toContain(`${reused}/c.csv`)
+  })
+
+  it('does not begin to delete what cannot be noted', async () => {
+    await using folder = await createBackupFolder()
+    for (let age = 0; age < 4; age += 1) await folder.writeSet(hoursAgo(age + 1))
+    const before = await folder.keys()
+    const store: ObjectStore = {
+      ...folder.store,
+      put: async () => await Promise.reject(new Error('the credentials may not write')),
     }
+    const result = await apply(folder, await plan(folder, { last: 2 }), { store })
+    expect(result.failures).toBe(2)
+    expect(result.items[0]).toMatchObject({
+      outcome: 'failed',
+      detail: expect.stringContaining('could not be noted: the credentials may not write'),
+    })
+    expect(await folder.keys()).toEqual(before)
+  })
+
+  it('needs no right to write for sets that are older than the grace period', async () => {
+    await using folder = await createBackupFolder()
+    for (let age = 4; age < 8; age += 1) await folder.writeSet(hoursAgo(24 * age))
+    const store: ObjectStore = {
+      ...folder.store,
+      put: async () => await Promise.reject(new Error('the credentials may not write')),
+    }
+    expect(await apply(folder, await plan(folder, { last: 2 }), { store })).toMatchObject({
+      deleted: { items: 2 },
+      failures: 0,
+    })
   })
 })
 

@@ -55,7 +55,11 @@ export async function createBackupFolder(): Promise<BackupFolder> {
       )
     }
     if (verdict !== undefined)
-      await write(`${folder}/verification.json`, JSON.stringify({ verdict }), takenAt)
+      await write(
+        `${folder}/verification.json`,
+        JSON.stringify({ format: 'ops.verification/1', verdict }),
+        takenAt,
+      )
     return folder
   }
   return {

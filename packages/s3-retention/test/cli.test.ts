@@ -1,4 +1,8 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { createBackupFolder, type BackupFolder } from './backup-folder.ts'
@@ -13,12 +17,19 @@ interface Outcome {
 }
 
 async function run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
+  return await start(args, env).ended
+}
+
+function start(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): { readonly child: ChildProcess; readonly ended: Promise<Outcome> } {
   const child = spawn(process.execPath, [CLI, ...args], { env: { PATH: process.env['PATH'], ...env } })
   const output = { stdout: '', stderr: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text))
-  const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
-  return { code, ...output }
+  const ended = new Promise<Outcome>((resolve) => child.once('close', (code) => resolve({ code, ...output })))
+  return { child, ended }
 }
 
 /** Sets of the last days, counted from now, as the command line has no other clock. */
@@ -184,6 +195,60 @@ describe('s3-retention', () => {
     expect(await folder.keys()).toHaveLength(3)
   })
 
+  it('refuses a policy that would keep nothing, whatever it is told to do', async () => {
+    await using folder = await createBackupFolder()
+    await writeRecent(folder, [40, 41, 42])
+    for (const command of [['plan'], ['apply', '--apply', '--max-delete', '100%'], ['explain', 'x']]) {
+      const args = ['--store', `file://${folder.path}`, '--policy', 'keep 30d']
+      const { code, stdout, stderr } = await run([...command, ...args])
+      expect([code, stdout]).toEqual([1, ''])
+      expect(stderr).toMatch(
+        /the policy "keep 30d" would keep nothing at all; nothing was deleted\. .*\[RETENTION_POLICY_KEEPS_NOTHING\]\n$/,
+      )
+    }
+    expect(await folder.keys()).toHaveLength(9)
+  })
+
+  it('looks for no gaps in a group that is retired', async () => {
+    await using folder = await createBackupFolder()
+    await writeRecent(folder, [0, 1, 2])
+    await folder.writeSet(new Date(Date.now() - 60 * DAY_MS), { database: 'renamed' })
+    const args = ['--store', `file://${folder.path}`, '--policy', 'daily=3']
+    expect((await run(['plan', ...args])).code).toBe(3)
+    for (const command of ['plan', 'gaps']) {
+      const { code, stdout } = await run([command, ...args, '--retired-after-days', '30'])
+      expect(stdout).toContain(
+        'retired: main/logical/renamed is not looked at for gaps; its last good item is of ',
+      )
+      expect(code).toBe(0)
+    }
+  })
+
+  it('locks nothing in a folder', async () => {
+    await using folder = await createBackupFolder()
+    await writeRecent(folder, [0])
+    const { code, stderr } = await run([
+      'lock',
+      '--apply',
+      '--for',
+      '30d',
+      '--store',
+      `file://${folder.path}`,
+    ])
+    expect(code).toBe(2)
+    expect(stderr).toContain('cannot lock anything: Object Lock is a thing of S3 buckets')
+  })
+
+  it('lists its commands, and refuses one that it does not have', async () => {
+    const help = await run(['--help'])
+    expect(help.code).toBe(0)
+    for (const command of ['plan', 'apply', 'gaps', 'explain', 'sweep', 'lock'])
+      expect(help.stdout).toMatch(new RegExp(`^  ${command} `, 'm'))
+    const { code, stdout, stderr } = await run(['plann'])
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toContain("s3-retention: unknown command 'plann'")
+  })
+
   it('does not obey control characters in keys', async () => {
     await using folder = await createBackupFolder()
     await folder.write('logs/\u001B[2Jx', 'x')
@@ -201,23 +266,39 @@ describe('s3-retention', () => {
 
   it('ends, after it was killed while it deleted, where one clean run would have', async () => {
     await using folder = await createBackupFolder()
-    const sets = await writeRecent(
-      folder,
-      Array.from({ length: 60 }, (_, age) => age + 4),
-    )
+    const sets: string[] = []
+    for (let age = 0; age < 60; age += 1)
+      sets.push(await folder.writeSet(new Date(Date.now() - age * 3_600_000 - 1000)))
     const args = ['apply', '--apply', '--store', `file://${folder.path}`, '--policy', 'last=30']
     const child = spawn(process.execPath, [CLI, ...args], { stdio: 'ignore' })
-    const whole = (await folder.keys()).length
     const ended = new Promise((resolve) => child.once('close', resolve))
-    while ((await folder.keys()).length === whole && child.exitCode === null)
+    // Manifests go first, so from now on there are sets that are half deleted.
+    const aManifest = join(folder.path, sets[30]!, 'manifest.json')
+    while (existsSync(aManifest) && child.exitCode === null)
       await new Promise((resolve) => setTimeout(resolve, 1))
     child.kill('SIGKILL')
     await ended
-    const left = (await folder.keys()).length
-    expect(left).toBeLessThan(whole)
-    // There is a gap of three days, too.
-    expect((await run(args)).code).toBe(3)
-    const kept = new Set((await folder.keys()).map((key) => key.slice(0, key.lastIndexOf('/'))))
-    expect([...kept].toSorted()).toEqual(sets.slice(0, 30).toSorted())
+    expect((await run(args)).code).toBe(0)
+    const kept = sets
+      .slice(0, 30)
+      .flatMap((set) => ['dump.pgc.zst', 'globals.sql.zst', 'manifest.json'].map((name) => `${set}/${name}`))
+    expect(await folder.keys()).toEqual(kept.toSorted())
+  })
+
+  it('stops at once when it is interrupted, and says so', async () => {
+    const asked = Promise.withResolvers<void>()
+    // A server that takes requests and never answers.
+    await using server = createServer(() => asked.resolve())
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    const store = `s3://bucket?region=us-east-1&endpoint=http://127.0.0.1:${port}`
+    const env = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret' }
+    const args = ['apply', '--apply', '--store', store, '--policy', 'last=1']
+    const running = start(args, env)
+    await asked.promise
+    running.child.kill('SIGINT')
+    const { code, stdout, stderr } = await running.ended
+    server.closeAllConnections()
+    expect([code, stdout, stderr]).toEqual([130, '', 's3-retention: stopped by SIGINT\n'])
   })
 })

@@ -5,6 +5,7 @@ import {
   DeleteObjectCommand,
   PutBucketLifecycleConfigurationCommand,
   PutBucketPolicyCommand,
+  PutObjectLockConfigurationCommand,
   PutObjectCommand,
   PutObjectLegalHoldCommand,
   PutObjectRetentionCommand,
@@ -84,7 +85,8 @@ async function deny(bucket: string, actions: string[], resources: string[]): Pro
 
 describe('a bucket that keeps versions', () => {
   it.each([
-    ['mark', { versions: 8, markers: 4 }],
+    // Of each deleted set the two objects are hidden, and the note of its deletion.
+    ['mark', { versions: 10, markers: 6 }],
     ['purge', { versions: 4, markers: 0 }],
   ] as const)('with `%s` is left with the versions that this promises', async (versions, expected) => {
     const bucket = await newBucket({ versioning: true })
@@ -220,6 +222,77 @@ describe('Object Lock', () => {
     expect(stderr).toContain('no lifecycle rule frees its bytes')
   })
 
+  it('is set on new backups by the command line, and running it again changes nothing', async () => {
+    const bucket = await newBucket({ objectLock: true })
+    const sets = await bucket.writeDaily(2, new Date())
+    await bucket.put(
+      'other/20260101T000000Z-aaaaaa/manifest.json',
+      '{"objects":[{"name":"x","storedBytes":9}]}',
+    )
+    const args = ['lock', '--store', `s3://${bucket.bucket}`, '--for', '30d', '--json']
+    const dry = await runCli(args)
+    expect(dry.stderr).toContain('nothing was locked: `lock --apply` does that')
+    const location = { client: bucket.client, bucket: bucket.bucket }
+    const keys = await bucket.keys()
+    expect(await findLocks(location, keys)).toEqual(new Map())
+    for (let run = 0; run < 2; run += 1) {
+      const { code, stdout } = await runCli([...args, '--apply'])
+      expect(code).toBe(0)
+      const { items } = JSON.parse(stdout)
+      const { time } = (await scanSets({ store: bucket.store })).items.find(({ id }) => id === sets[0])!
+      const until = new Date(Date.parse(time) + 30 * DAY_MS).toISOString()
+      // The newest good set of each group: the other group has none.
+      expect(items).toEqual([{ id: sets[0], objects: 2, until, mode: 'governance' }])
+      const locks = await findLocks(location, keys)
+      expect([...locks.keys()].toSorted()).toEqual(keys.filter((key) => key.startsWith(sets[0]!)))
+      expect([...locks.values()].map((lock) => lock.until)).toEqual([until, until])
+    }
+  })
+
+  it('is set on one item, and on what it requires', async () => {
+    const bucket = await newBucket({ objectLock: true })
+    const sets = await bucket.writeDaily(3, new Date())
+    const objects = [{ name: 'dump.pgc.zst', storedBytes: 4 }]
+    const requires = [sets[2]!.split('/').at(-1)]
+    await bucket.put(`${sets[1]}/manifest.json`, JSON.stringify({ objects, requires }))
+    const args = [
+      'lock',
+      `${sets[1]}/manifest.json`,
+      '--store',
+      `s3://${bucket.bucket}`,
+      '--for',
+      '7d',
+      '--apply',
+    ]
+    const { code, stdout } = await runCli(args)
+    expect(code).toBe(0)
+    expect(stdout).toMatch(
+      new RegExp(`^locked: ${sets[1]}: 2 objects until .*\nlocked: ${sets[2]}: 2 objects`),
+    )
+    const locks = await findLocks({ client: bucket.client, bucket: bucket.bucket }, await bucket.keys())
+    expect(locks.size).toBe(4)
+    expect(new Set([...locks.values()].map(({ until }) => until)).size).toBe(1)
+  })
+
+  it('is refused on what is not good, and in a bucket without it', async () => {
+    const locking = await newBucket({ objectLock: true })
+    const broken = 'main/logical/app/20260101T000000Z-aaaaaa'
+    await locking.put(`${broken}/manifest.json`, '{}')
+    const args = ['--for', '30d', '--apply', '--store']
+    const refused = await runCli(['lock', broken, ...args, `s3://${locking.bucket}`])
+    expect([refused.code, refused.stderr]).toEqual([
+      2,
+      expect.stringContaining(`${broken} is not locked, as its manifest.json does not list its objects`),
+    ])
+    const plain = await newBucket()
+    await plain.writeDaily(1, new Date())
+    const impossible = await runCli(['lock', ...args, `s3://${plain.bucket}`])
+    expect([impossible.code, impossible.stderr]).toEqual([
+      2,
+      expect.stringContaining(`the bucket ${plain.bucket} has no Object Lock`),
+    ])
+  })
+
   it('is never shortened, and a date that is over is refused', async () => {
     const bucket = await newBucket({ objectLock: true })
     const location = { client: bucket.client, bucket: bucket.bucket }
@@ -265,6 +338,70 @@ describe('Object Lock', () => {
     })
     expect((await applyRetention(plan, { store, scan, remover })).deleted.items).toBe(1)
     expect(await versionsIn(bucket)).toEqual({ versions: 2, markers: 0 })
+  })
+})
+
+describe('the note of a deletion', () => {
+  it('is hidden where the bucket locks whatever is put into it, and the set is gone', async () => {
+    const bucket = await newBucket({ objectLock: true })
+    const { client, store } = bucket
+    const now = later()
+    const sets = await bucket.writeDaily(3, now)
+    // From now on, what is put is locked; what is there already is not.
+    await client.send(
+      new PutObjectLockConfigurationCommand({
+        Bucket: bucket.bucket,
+        ObjectLockConfiguration: {
+          ObjectLockEnabled: 'Enabled',
+          Rule: { DefaultRetention: { Mode: 'GOVERNANCE', Days: 1 } },
+        },
+      }),
+    )
+    const scan = async (): Promise<Scan> => await scanSets({ store })
+    const plan = planRetention((await scan()).items, { last: 2 }, { now })
+    const plain = storeRemover(store).remove
+    const remover = s3Remover({ client, bucket: bucket.bucket, versions: 'purge', plain })
+    const result = await applyRetention(plan, { store, scan, remover })
+    expect(result).toMatchObject({ deleted: { items: 1 }, failures: 0 })
+    expect((await bucket.keys()).filter((key) => key.startsWith(sets[2]!))).toEqual([])
+    // Two sets of two objects, and what is hidden of the note.
+    expect(await versionsIn(bucket)).toEqual({ versions: 5, markers: 1 })
+  })
+
+  it('lets a run that was stopped be finished, also where versions are purged', async () => {
+    const bucket = await newBucket({ versioning: true })
+    const { client, store } = bucket
+    const now = later()
+    const sets = await bucket.writeDaily(3, now)
+    const scan = async (): Promise<Scan> => await scanSets({ store })
+    const purge = s3Remover({
+      client,
+      bucket: bucket.bucket,
+      versions: 'purge',
+      plain: storeRemover(store).remove,
+    })
+    const controller = new AbortController()
+    const stopped = applyRetention(planRetention((await scan()).items, { last: 2 }, { now }), {
+      store,
+      scan,
+      signal: controller.signal,
+      remover: {
+        ...purge,
+        remove: async (keys, signal) => {
+          const results = await purge.remove(keys, signal)
+          controller.abort(new Error('killed'))
+          return results
+        },
+      },
+    })
+    await expect(stopped).rejects.toThrow('killed')
+    expect((await bucket.keys()).filter((key) => key.startsWith(sets[2]!))).toEqual([
+      `${sets[2]}/dump.pgc.zst`,
+      `${sets[2]}/retention-deleting.json`,
+    ])
+    const again = planRetention((await scan()).items, { last: 2 }, { now })
+    expect((await applyRetention(again, { store, scan, remover: purge })).deleted.items).toBe(1)
+    expect(await versionsIn(bucket)).toEqual({ versions: 4, markers: 0 })
   })
 })
 
@@ -352,8 +489,19 @@ describe('missing permissions', () => {
     expect(stderr).toContain(`failed: ${sets[3]}: `)
     expect(stderr).toContain('deleted 1 (')
     expect(code).toBe(3)
-    expect((await bucket.keys()).filter((key) => key.startsWith(sets[3]!))).toHaveLength(2)
-    expect(await bucket.keys()).toHaveLength(6)
+    // The note that its deletion was begun means nothing as long as the manifest is there.
+    expect((await bucket.keys()).filter((key) => key.startsWith(sets[3]!))).toEqual([
+      `${sets[3]}/dump.pgc.zst`,
+      `${sets[3]}/manifest.json`,
+      `${sets[3]}/retention-deleting.json`,
+    ])
+    expect(await bucket.keys()).toHaveLength(7)
+    const { items } = await scanSets({ store: bucket.store })
+    expect(items.map(({ problem, isUnpublished }) => problem ?? isUnpublished)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ])
   })
 
   it('to see versions or locks is named, before anything is deleted', async () => {

@@ -15,10 +15,11 @@ export interface SeenRequest {
 export interface RequestFault {
   readonly when: (request: SeenRequest) => boolean
   /**
-   * An answer in the target's place, which never sees the request; or `lose-answer`: the target
-   * does what it is asked, and the connection breaks before its answer arrives.
+   * An answer in the target's place, which never sees the request; `no-answer`: nothing ever comes,
+   * and the target never sees it either; or the target does what it is asked, and the connection
+   * breaks before its answer arrives (`lose-answer`) or in the middle of it (`truncate-answer`).
    */
-  readonly with: ErrorAnswer | 'lose-answer'
+  readonly with: ErrorAnswer | 'lose-answer' | 'truncate-answer' | 'no-answer'
   /** How often. @default every time */
   readonly times?: number
 }
@@ -50,9 +51,9 @@ export async function startRequestFaults(target: URL): Promise<RequestFaults> {
     seen.push(arrived)
     const fault = faults.find((each) => each.left > 0 && each.when(arrived))
     if (fault !== undefined) fault.left -= 1
-    if (fault === undefined || fault.with === 'lose-answer')
-      forward(target, incoming, outgoing, fault !== undefined)
-    else answer(incoming, outgoing, fault.with)
+    if (fault?.with === 'no-answer') incoming.resume()
+    else if (typeof fault?.with === 'object') answer(incoming, outgoing, fault.with)
+    else forward(target, incoming, outgoing, fault?.with)
   })
   const port = await listenOnLoopback(server)
   return {
@@ -76,11 +77,17 @@ function answer(incoming: IncomingMessage, outgoing: ServerResponse, { status, c
   outgoing.end(incoming.method === 'HEAD' ? undefined : body)
 }
 
+/** Half of an answer whose length is promised. */
+function breakOff(outgoing: ServerResponse, status = 200): void {
+  outgoing.writeHead(status, { 'content-type': 'application/xml', 'content-length': '1000' })
+  outgoing.write('<?xml version="1.0" encoding="UTF-8"?>\n<', () => outgoing.destroy())
+}
+
 function forward(
   target: URL,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  losesAnswer: boolean,
+  fault: 'lose-answer' | 'truncate-answer' | undefined,
 ): void {
   const onward = request({
     host: target.hostname,
@@ -91,9 +98,12 @@ function forward(
     agent: false,
   })
   onward.on('response', (reply) => {
-    if (losesAnswer) {
+    if (fault !== undefined) {
       reply.resume()
-      reply.once('end', () => incoming.socket.resetAndDestroy())
+      reply.once('end', () => {
+        if (fault === 'truncate-answer') breakOff(outgoing, reply.statusCode)
+        else incoming.socket.resetAndDestroy()
+      })
       return
     }
     outgoing.writeHead(reply.statusCode ?? 502, reply.statusMessage, reply.rawHeaders)

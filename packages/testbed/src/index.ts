@@ -6,6 +6,7 @@ export { MissingServerError } from './missing-server.ts'
 export { needs, needsCapability, type SkippableContext } from './needs.ts'
 export { startPgBouncer, type PgBouncer, type PgBouncerOptions } from './pgbouncer.ts'
 export type { PostgresQuery, Row } from './postgres-client.ts'
+export { startReplica, type ReplicaOptions } from './postgres-replica.ts'
 export { startPostgres, type Postgres, type PostgresOptions } from './postgres.ts'
 export { startS3, type S3BucketOptions, type S3Capabilities, type S3Options, type S3Server } from './s3.ts'
 export {

@@ -19,7 +19,11 @@ const FAST: Readonly<Record<string, string>> = {
 /** The lines that are added to postgresql.conf; the caller's settings win. */
 export function postgresConf(place: Readonly<Record<string, string>>, options: PostgresOptions): string {
   const password_encryption = options.auth === 'md5' ? 'md5' : 'scram-sha-256'
-  return Object.entries({ ...FAST, ...place, password_encryption, ...options.settings })
+  return confLines({ ...FAST, ...place, password_encryption, ...options.settings })
+}
+
+export function confLines(settings: Readonly<Record<string, string>>): string {
+  return Object.entries(settings)
     .map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`)
     .join('')
 }

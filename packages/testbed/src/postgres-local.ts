@@ -10,7 +10,7 @@ import { defaultPostgresVersion } from './matrix.ts'
 import { MissingServerError } from './missing-server.ts'
 import { generatePassword } from './password.ts'
 import { createServerCertificate } from './pki.ts'
-import { postgresConf, postgresHba } from './postgres-conf.ts'
+import { confLines, postgresConf, postgresHba } from './postgres-conf.ts'
 import { postgresHandle, untilPostgresAnswers } from './postgres-handle.ts'
 import type { Postgres, PostgresOptions } from './postgres.ts'
 import { createRunFolder, unprivilegedUser, writeOwnedFile, type ServerUser } from './run-folder.ts'
@@ -32,14 +32,44 @@ interface Cluster {
 /** Starts PostgreSQL from the programs on this machine, in a temporary folder. */
 export async function startPostgresLocal(options: PostgresOptions): Promise<Postgres> {
   const { binFolder } = findInstallation(options.version ?? defaultPostgresVersion())
+  return await startCluster(binFolder, generatePassword(), async (cluster) => {
+    await initialize(cluster, options)
+    return options.ssl === true ? await addCertificate(cluster) : undefined
+  })
+}
+
+/** Starts a streaming replica of a local server, from a copy of its data. */
+export async function startReplicaLocal(
+  primary: Postgres & { readonly binFolder: string },
+  settings: Readonly<Record<string, string>>,
+): Promise<Postgres> {
+  return await startCluster(primary.binFolder, primary.password, async (cluster) => {
+    const { folder, dataFolder, binFolder, serverUser } = cluster
+    await run(
+      join(binFolder, 'pg_basebackup'),
+      [`--pgdata=${dataFolder}`, '--write-recovery-conf', '--checkpoint=fast', '--no-sync'],
+      { ...serverUser, cwd: folder, env: { PATH: process.env['PATH'], ...primary.env() } },
+    )
+    appendFileSync(
+      join(dataFolder, 'postgresql.conf'),
+      confLines({ unix_socket_directories: folder, ...settings }),
+    )
+    return primary.caFile
+  })
+}
+
+/** Starts a server in a folder of its own, with the data that `fill` puts there; removes everything when it fails. */
+async function startCluster(
+  binFolder: string,
+  password: string,
+  fill: (cluster: Cluster) => Promise<string | undefined>,
+): Promise<Postgres> {
   const serverUser = unprivilegedUser()
   const folder = createRunFolder(serverUser)
   const dataFolder = join(folder, 'data')
-  const password = generatePassword()
   const cluster = { folder, dataFolder, binFolder, serverUser, password }
   try {
-    await initialize(cluster, options)
-    const caFile = options.ssl === true ? await addCertificate(cluster) : undefined
+    const caFile = await fill(cluster)
     const { runtime, ...started } = await startOnFreePort(cluster)
     return postgresHandle(runtime, {
       mode: 'local',

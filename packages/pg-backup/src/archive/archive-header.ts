@@ -16,19 +16,23 @@ export interface ArchiveHeader {
 }
 
 const MAGIC = 'PGDMP'
-const CUSTOM_FORMAT = 1
-const FORMATS: Readonly<Record<number, string>> = { 3: 'tar or directory', 5: 'directory' }
+/** Which of pg_dump's formats: one file, or a table of contents beside a file for each table. */
+export type ArchiveFormat = 'custom' | 'directory'
+
+/** The head of a directory's `toc.dat` has the number of the tar format. */
+const FORMAT_NUMBERS: Readonly<Record<ArchiveFormat, number>> = { custom: 1, directory: 3 }
+const FORMATS: Readonly<Record<number, string>> = { 1: 'custom', 3: 'tar or directory', 5: 'directory' }
 const OLDEST_MINOR = 14
 const NEWEST_MINOR = 16
 /** From here on, compression is an algorithm in one byte; before, zlib's level in a number. */
 const COMPRESSION_ALGORITHM_SINCE = 15
 
 /** Reads `ReadHead` of pg_backup_archiver.c, for the versions of PostgreSQL 12 to 18. */
-export function* readHeader(source: ByteSource): Reading<ArchiveHeader> {
+export function* readHeader(source: ByteSource, format: ArchiveFormat): Reading<ArchiveHeader> {
   yield* readMagic(source)
   const minor = yield* readVersion(source)
   const offsetBytes = yield* readWidths(source)
-  yield* readFormat(source)
+  yield* readFormat(source, format)
   yield* readCompression(source, minor)
   const createdAt = yield* readCreationTime(source)
   return {
@@ -80,12 +84,12 @@ function* readWidths(source: ByteSource): Reading<number> {
   )
 }
 
-function* readFormat(source: ByteSource): Reading<void> {
+function* readFormat(source: ByteSource, expected: ArchiveFormat): Reading<void> {
   const format = yield* source.byte()
-  if (format === CUSTOM_FORMAT) return
+  if (format === FORMAT_NUMBERS[expected]) return
   throw new ArchiveError(
     'ARCHIVE_UNSUPPORTED_FORMAT',
-    `the archive is in ${FORMATS[format] ?? `an unknown (${format})`} format; make it with pg_dump --format=custom`,
+    `the archive is in ${FORMATS[format] ?? `an unknown (${format})`} format; make it with pg_dump --format=${expected}`,
     { details: { offset: source.offset } },
   )
 }

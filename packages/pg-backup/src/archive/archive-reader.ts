@@ -1,11 +1,12 @@
 import { ArchiveError } from './archive-error.ts'
-import { readHeader, type ArchiveHeader } from './archive-header.ts'
+import type { ArchiveHeader } from './archive-header.ts'
 import { createByteSource, type Reading } from './byte-source.ts'
 import { createLargeObjects, type LargeObjectsDigest } from './large-objects.ts'
 import { createRowReader } from './row-reader.ts'
 import { schemaObjects, sequences, type SchemaObjectDigest, type SequenceDigest } from './schema-objects.ts'
-import { columnsOfCopy, digestTables, type TableDigest, type TableRows } from './table-digest.ts'
-import { readTocEntry, type TocEntry } from './toc-entry.ts'
+import { digestTables, type TableDigest, type TableRows } from './table-digest.ts'
+import type { TocEntry } from './toc-entry.ts'
+import { columnsOf, describe, isTableData, readToc } from './toc.ts'
 
 export interface ArchiveReaderOptions {
   /** Called when a table's data begin. */
@@ -55,8 +56,6 @@ export interface ArchiveContents {
 
 const TABLE_BLOCK = 1
 const LARGE_OBJECT_BLOCK = 3
-/** Far more than PostgreSQL can hold in practice; memory grows with what is really read, never with this. */
-const MAX_ENTRIES = 20_000_000
 
 export function createArchiveReader(options: ArchiveReaderOptions = {}): ArchiveReader {
   const reading = options.digest ?? true
@@ -72,8 +71,9 @@ export function createArchiveReader(options: ArchiveReaderOptions = {}): Archive
   let place = 'in its header'
 
   function* readArchive(): Reading<ArchiveContents> {
-    const header = yield* readHeader(source)
-    const entries = yield* readToc(header)
+    const { header, entries } = yield* readToc(source, 'custom', (where) => {
+      place = where
+    })
     const awaited = new Map(entries.filter(({ hasData }) => hasData).map((entry) => [entry.dumpId, entry]))
     tablesTotal = entries.filter(isTableData).length
     while (awaited.size > 0) {
@@ -89,23 +89,6 @@ export function createArchiveReader(options: ArchiveReaderOptions = {}): Archive
       objects: schemaObjects(entries),
       bytes: source.offset,
     }
-  }
-
-  function* readToc(header: ArchiveHeader): Reading<TocEntry[]> {
-    place = 'in its table of contents'
-    const count = yield* source.int()
-    if (count < 0 || count > MAX_ENTRIES) throw source.corrupt(`its table of contents has ${count} entries`)
-    const entries: TocEntry[] = []
-    const seen = new Set<number>()
-    while (entries.length < count) {
-      place = `in its table of contents, after ${entries.length} of ${count} entries`
-      const entry = yield* readTocEntry(source, header)
-      if (seen.has(entry.dumpId))
-        throw source.corrupt(`two entries of the table of contents have the number ${entry.dumpId}`)
-      seen.add(entry.dumpId)
-      entries.push(entry)
-    }
-    return entries
   }
 
   /** Reads the data of one entry, and takes it off those that are awaited. */
@@ -130,7 +113,7 @@ export function createArchiveReader(options: ArchiveReaderOptions = {}): Archive
 
   function* readRows(entry: TocEntry): Reading<void> {
     const { schema, name } = entry
-    const columns = columnsOf(entry)
+    const columns = columnsOf(entry, source)
     table = { schema, name }
     options.onTable?.({ schema, name })
     rowReader.start()
@@ -144,16 +127,6 @@ export function createArchiveReader(options: ArchiveReaderOptions = {}): Archive
     tablesDone++
     table = undefined
     rowReader.start()
-  }
-
-  function columnsOf(entry: TocEntry): string {
-    const columns = columnsOfCopy(entry.copyStatement ?? '')
-    if (columns !== undefined) return columns
-    throw new ArchiveError(
-      'ARCHIVE_UNSUPPORTED_FORMAT',
-      `the rows of ${describe(entry)} are not in COPY format, so they cannot be counted and digested; dump without --inserts`,
-      { details: { offset: source.offset } },
-    )
   }
 
   const parsing = readArchive()
@@ -201,12 +174,4 @@ export function createArchiveReader(options: ArchiveReaderOptions = {}): Archive
       }
     },
   }
-}
-
-function isTableData(entry: TocEntry): boolean {
-  return entry.type === 'TABLE DATA' && entry.hasData
-}
-
-function describe({ type, schema, name }: TocEntry): string {
-  return `${type} ${schema === '' ? '' : `${schema}.`}${name}`
 }

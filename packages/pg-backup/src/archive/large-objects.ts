@@ -13,6 +13,8 @@ export interface LargeObjectsDigest {
 export interface LargeObjects {
   /** Reads the members of one data entry: object numbers, each with its blocks, and a last number 0. */
   read(source: ByteSource): Reading<void>
+  /** Takes one object piece by piece. */
+  begin(oid: number): { write(piece: Uint8Array): void; end(): void }
   result(): LargeObjectsDigest
 }
 
@@ -22,19 +24,29 @@ export function createLargeObjects(reading: boolean): LargeObjects {
   let bytes = 0
   let sum = 0n
 
-  function* readObject(source: ByteSource, oid: number): Reading<void> {
+  function begin(oid: number): ReturnType<LargeObjects['begin']> {
     const hash = createHash('sha256').update(`ops1 ${oid}\n`)
+    return {
+      write(piece) {
+        if (reading) hash.update(piece)
+        bytes += piece.length
+      },
+      end() {
+        count++
+        sum = BigInt.asUintN(256, sum + BigInt(`0x${hash.digest('hex')}`))
+      },
+    }
+  }
+
+  function* readObject(source: ByteSource, oid: number): Reading<void> {
+    const object = begin(oid)
     for (;;) {
       const length = yield* source.int()
       if (length < 0) throw source.corrupt(`a block of large object ${oid} has the length ${length}`)
       if (length === 0) break
-      yield* source.pieces(length, (piece) => {
-        if (reading) hash.update(piece)
-      })
-      bytes += length
+      yield* source.pieces(length, object.write)
     }
-    count++
-    sum = BigInt.asUintN(256, sum + BigInt(`0x${hash.digest('hex')}`))
+    object.end()
   }
 
   return {
@@ -46,6 +58,7 @@ export function createLargeObjects(reading: boolean): LargeObjects {
         yield* readObject(source, oid)
       }
     },
+    begin,
     result() {
       return { count, bytes, digest: reading ? `ops1:${sum.toString(16).padStart(64, '0')}` : '' }
     },

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { minorOf, type ArchiveHeader } from './archive-header.ts'
+import { minorOf, type ArchiveFormat, type ArchiveHeader } from './archive-header.ts'
 import type { ByteSource, Reading } from './byte-source.ts'
 
 /** One thing in an archive's table of contents. */
@@ -19,6 +19,8 @@ export interface TocEntry {
   hasData: boolean
   /** Where the data begin, if pg_dump could say (it cannot when it writes into a pipe). */
   dataOffset?: number
+  /** The file of a directory archive that has its data, or that lists them. */
+  fileName?: string
   /** The COPY statement that its rows are for. */
   copyStatement?: string
   /** `sha256:` of type, definition and access method; absent where there is no definition. */
@@ -31,7 +33,11 @@ const SECTIONS = ['none', 'pre-data', 'data', 'post-data'] as const
 const RELKIND_SINCE = 16
 
 /** Reads one entry of `ReadToc` of pg_backup_archiver.c. */
-export function* readTocEntry(source: ByteSource, header: ArchiveHeader): Reading<TocEntry> {
+export function* readTocEntry(
+  source: ByteSource,
+  header: ArchiveHeader,
+  format: ArchiveFormat,
+): Reading<TocEntry> {
   const dumpId = yield* source.int()
   if (dumpId < 1) throw source.corrupt(`an entry of the table of contents has the number ${dumpId}`)
   const hasData = yield* readFlag(source, dumpId)
@@ -55,7 +61,10 @@ export function* readTocEntry(source: ByteSource, header: ArchiveHeader): Readin
   const owner = (yield* source.text("an owner's name")) ?? ''
   yield* readWithOids(source, dumpId)
   yield* readDependencies(source)
-  const dataOffset = yield* readDataOffset(source, header, { dumpId, hasData })
+  const place =
+    format === 'custom'
+      ? yield* readDataOffset(source, header, { dumpId, hasData })
+      : yield* readFileName(source, { dumpId, hasData })
 
   return {
     dumpId,
@@ -67,7 +76,7 @@ export function* readTocEntry(source: ByteSource, header: ArchiveHeader): Readin
     tablespace,
     accessMethod,
     hasData,
-    ...(dataOffset === undefined ? {} : { dataOffset }),
+    ...place,
     ...(copyStatement === undefined || copyStatement === '' ? {} : { copyStatement }),
     ...definition(accessMethod),
   }
@@ -133,14 +142,24 @@ function* readDataOffset(
   source: ByteSource,
   header: ArchiveHeader,
   { dumpId, hasData }: { dumpId: number; hasData: boolean },
-): Reading<number | undefined> {
+): Reading<Pick<TocEntry, 'dataOffset'>> {
   const state = yield* source.byte()
   let offset = 0
   for (let index = 0; index < header.offsetBytes; index++) offset += (yield* source.byte()) * 256 ** index
   if (state < OFFSET_UNKNOWN || state > NO_DATA || (state === NO_DATA) === hasData) {
     throw source.corrupt(`entry ${dumpId} of the table of contents contradicts itself about its data`)
   }
-  return state === OFFSET_KNOWN ? offset : undefined
+  return state === OFFSET_KNOWN ? { dataOffset: offset } : {}
+}
+
+function* readFileName(
+  source: ByteSource,
+  { dumpId, hasData }: { dumpId: number; hasData: boolean },
+): Reading<Pick<TocEntry, 'fileName'>> {
+  const fileName = (yield* source.text("a file's name", 256)) ?? ''
+  if ((fileName !== '') !== hasData)
+    throw source.corrupt(`entry ${dumpId} of the table of contents contradicts itself about its data`)
+  return fileName === '' ? {} : { fileName }
 }
 
 function ignore(): void {}

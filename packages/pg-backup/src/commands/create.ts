@@ -3,13 +3,12 @@ import {
   formatBytes,
   formatCount,
   formatDuration,
-  parseInteger,
   type CliContext,
 } from '@ops/internal-cli'
 import type { Command } from 'commander'
-import { DEFAULT_COMPRESSION_LEVEL } from '../compression.ts'
 import { createBackup, type BackupProgress, type BackupResult } from '../create-backup.ts'
 import type { Logger } from '../logger.ts'
+import { formatFromFlags, withFormatFlags, type FormatFlags } from './format-options.ts'
 import {
   connectionFromFlags,
   openFlaggedStore,
@@ -18,17 +17,17 @@ import {
   type ConnectionFlags,
   type StoreFlags,
 } from './options.ts'
+import { runOptionsFromFlags, withRunFlags, type RunFlags } from './run-options.ts'
 
-interface Flags extends StoreFlags, ConnectionFlags {
-  level: number
+interface Flags extends StoreFlags, ConnectionFlags, FormatFlags, RunFlags {
   json?: boolean
   quiet?: boolean
 }
 
 export function addCreate(program: Command, context: CliContext): void {
   const command = program.command('create').description('back up one database; prints its id')
-  withConnectionFlags(withStoreFlags(command), 'database to back up (default: PGDATABASE)')
-    .option('--level <1-19>', 'zstd compression level', parseInteger(1, 19), DEFAULT_COMPRESSION_LEVEL)
+  const withTarget = withConnectionFlags(withStoreFlags(command), 'database to back up (default: PGDATABASE)')
+  withRunFlags(withFormatFlags(withTarget))
     .option('--quiet', 'no progress and no summary; for cron')
     .option('--json', 'print the result, manifest included, as JSON')
     .action((flags: Flags) => create(flags, context))
@@ -40,10 +39,11 @@ async function create(flags: Flags, context: CliContext): Promise<void> {
   const begun = performance.now()
   try {
     const result = await createBackup({
+      ...runOptionsFromFlags(flags),
       store,
       connection: connectionFromFlags(flags, context),
       cluster: flags.cluster,
-      compressionLevel: flags.level,
+      ...(await formatFromFlags(flags, context)),
       env: context.env,
       logger: warningsOnly(context),
       signal: context.signal,
@@ -61,7 +61,7 @@ async function create(flags: Flags, context: CliContext): Promise<void> {
 }
 
 /** After a signal there is no error to name what could not be removed, so it is said as it happens. */
-function warningsOnly(context: CliContext): Logger {
+export function warningsOnly(context: CliContext): Logger {
   const ignore = (): void => undefined
   return {
     debug: ignore,
@@ -72,8 +72,12 @@ function warningsOnly(context: CliContext): Logger {
   }
 }
 
-function describeProgress(progress: BackupProgress, elapsedMs: number): string {
+export function describeProgress(progress: BackupProgress, elapsedMs: number): string {
   if (progress.phase === 'connect') return 'connecting'
+  if (progress.phase === 'wait')
+    return `waiting for the backup by process ${progress.holder.pid} on ${progress.holder.host}`
+  if (progress.phase === 'retry')
+    return `attempt ${progress.attempt} of ${progress.attempts} failed, the next follows`
   if (progress.phase === 'publish') return `publishing ${formatBytes(progress.storedBytes)}`
   const { rawBytes, storedBytes, rows, tablesDone, tablesTotal, table } = progress
   return [
@@ -90,10 +94,11 @@ function describeProgress(progress: BackupProgress, elapsedMs: number): string {
 function summary(result: BackupResult): string[] {
   const { manifest } = result
   const rows = manifest.tables.reduce((sum, table) => sum + table.rows, 0)
-  const [dump] = manifest.objects
+  const sum = (bytes: 'rawBytes' | 'storedBytes'): number =>
+    manifest.objects.reduce((total, object) => total + object[bytes], 0)
   return [
     `backed up "${result.database}": ${formatCount(manifest.tables.length)} tables, ${formatCount(rows)} rows, ` +
-      `${formatBytes(dump!.rawBytes)} as ${formatBytes(dump!.storedBytes)}, in ${formatDuration(result.durationMs)}`,
+      `${formatBytes(sum('rawBytes'))} as ${formatBytes(sum('storedBytes'))}, in ${formatDuration(result.durationMs)}`,
     ...manifest.warnings.map((warning) => `  ${warning}`),
     `published ${result.store}/${result.manifestKey}`,
   ]

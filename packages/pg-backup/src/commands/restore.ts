@@ -8,7 +8,15 @@ import {
 import type { Command } from 'commander'
 import { describeConnection } from '../connection.ts'
 import { restoreBackup } from '../restore-backup.ts'
+import type { RestoredGlobals } from '../restore-globals.ts'
 import { findManifest, withBackupArgument, type FindFlags } from './find.ts'
+import {
+  keysFromFlags,
+  withKeyFlags,
+  withRestoreStagingFlags,
+  type KeyFlags,
+  type RestoreStagingFlags,
+} from './format-options.ts'
 import {
   connectionFromFlags,
   openFlaggedStore,
@@ -16,11 +24,13 @@ import {
   type ConnectionFlags,
 } from './options.ts'
 
-interface Flags extends FindFlags, ConnectionFlags {
+interface Flags extends FindFlags, ConnectionFlags, KeyFlags, RestoreStagingFlags {
   create?: boolean
+  globals?: boolean
   intoNonEmpty?: boolean
   owner: boolean
   privileges: boolean
+  tablespaces: boolean
   json?: boolean
 }
 
@@ -28,7 +38,13 @@ export function addRestore(program: Command, context: CliContext): void {
   const command = withBackupArgument(
     program.command('restore').description('restore a backup into a database'),
   )
-  withConnectionFlags(command, 'database to restore into (required; PGDATABASE does not count)')
+  withRestoreStagingFlags(
+    withKeyFlags(
+      withConnectionFlags(command, 'database to restore into (required; PGDATABASE does not count)'),
+    ),
+  )
+    .option('--globals', 'create the roles and tablespaces first; those that exist are left as they are')
+    .option('--no-tablespaces', "put everything into the database's own tablespace")
     .option('--create', 'create the database first')
     .option('--into-non-empty', 'restore even if the database has tables')
     .option('--no-owner', 'everything belongs to the restoring role')
@@ -44,6 +60,7 @@ async function restore(id: string, flags: Flags, context: CliContext): Promise<v
   const target = { ...connection, database }
   await using store = await openFlaggedStore(flags, context)
   const manifest = await findManifest(store, id, flags, context)
+  const keys = await keysFromFlags(flags, context)
   const line = createProgressLine()
   try {
     const result = await restoreBackup({
@@ -54,15 +71,22 @@ async function restore(id: string, flags: Flags, context: CliContext): Promise<v
       allowNonEmpty: flags.intoNonEmpty === true,
       noOwner: !flags.owner,
       noPrivileges: !flags.privileges,
+      noTablespaces: !flags.tablespaces,
+      globals: flags.globals === true,
+      jobs: flags.jobs,
+      stagingFolder: flags.staging,
+      ...keys,
       env: context.env,
       signal: context.signal,
       onProgress: ({ phase, bytes, total }) => {
         const what =
           phase === 'check'
             ? 'checking checksums'
-            : bytes < total
-              ? 'restoring'
-              : 'building indexes and constraints'
+            : phase === 'unpack'
+              ? 'unpacking'
+              : bytes < total
+                ? 'restoring'
+                : 'building indexes and constraints'
         line.update(`${what}  ${formatBytes(bytes)} of ${formatBytes(total)}`)
       },
     })
@@ -70,9 +94,22 @@ async function restore(id: string, flags: Flags, context: CliContext): Promise<v
     context.say(
       `restored ${manifest.id} into ${describeConnection(target, context.env)} in ${formatDuration(result.durationMs)}; run ANALYZE before you send it traffic`,
     )
+    for (const each of describeGlobals(result.globals)) context.say(each)
     for (const warning of result.warnings) context.say(`  ${warning}`)
     if (flags.json === true) await context.printJson({ id: manifest.id, ...result })
   } finally {
     line.clear()
   }
+}
+
+function describeGlobals(globals: RestoredGlobals | undefined): string[] {
+  if (globals === undefined) return []
+  const { rolesCreated, rolesKept, tablespacesCreated, tablespacesKept } = globals
+  const lines = [
+    ['  created roles', rolesCreated],
+    ['  left as they are, because they exist: roles', rolesKept],
+    ['  created tablespaces', tablespacesCreated],
+    ['  left as they are, because they exist: tablespaces', tablespacesKept],
+  ] as const
+  return lines.flatMap(([what, names]) => (names.length === 0 ? [] : [`${what} ${names.join(', ')}`]))
 }

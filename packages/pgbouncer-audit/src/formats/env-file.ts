@@ -1,5 +1,5 @@
 import { isDirectName } from '../script/direct.ts'
-import { urlParameters } from '../script/library-facts.ts'
+import { urlParameters } from '../script/facts/startup-url.ts'
 import { startupOptions } from '../startup-options.ts'
 import type { PlacedFact } from '../unit.ts'
 

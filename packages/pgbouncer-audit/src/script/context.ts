@@ -1,3 +1,4 @@
+import type { Driver } from './drivers.ts'
 import type { Identifier } from './identity.ts'
 import type { Scopes } from './scopes.ts'
 import type { StringReader } from './strings.ts'
@@ -14,6 +15,8 @@ export interface ScriptContext {
   readonly isOtherDatabase: boolean
   /** The module imports a driver of PostgreSQL, or a module of this project that opens one. */
   readonly usesPostgres: boolean
+  /** The libraries that the module imports, itself or through modules of this project. */
+  readonly drivers: ReadonlySet<Driver>
   readonly isMigration: boolean
   /** Lines (from 1) on which a comment marks a connection as direct. */
   readonly directLines: readonly number[]

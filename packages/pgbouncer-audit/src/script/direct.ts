@@ -1,5 +1,5 @@
 import type { Scopes } from './scopes.ts'
-import type { Node, Syntax } from './syntax.ts'
+import { keyName, unwrap, type Node, type Syntax } from './syntax.ts'
 
 /** Names that people give to a connection that does not go through the pooler. */
 const DIRECT =
@@ -11,6 +11,36 @@ const POOLED =
 /** Whether a name says that what it names goes past PgBouncer. */
 export function isDirectName(name: string): boolean {
   return DIRECT.test(name)
+}
+
+/** Chains of variables longer than this are not followed. */
+const MAX_HOPS = 3
+
+/** Whether a connection goes past PgBouncer by a name on the way to it: `client = await getDirectPool().connect()`. */
+export function comesFromDirect(node: Node, scopes: Scopes, hops = 0): boolean {
+  const bare = unwrap(node)
+  switch (bare.type) {
+    case 'Identifier': {
+      if (isDirectName(bare.name)) return true
+      const declaration = scopes.resolve(bare)?.declaration
+      return (
+        hops < MAX_HOPS &&
+        declaration?.type === 'VariableDeclarator' &&
+        declaration.init !== null &&
+        comesFromDirect(declaration.init, scopes, hops + 1)
+      )
+    }
+    case 'MemberExpression':
+      return (
+        isDirectName(keyName(bare.property, bare.computed) ?? '') ||
+        comesFromDirect(bare.object, scopes, hops)
+      )
+    case 'CallExpression':
+    case 'NewExpression':
+      return comesFromDirect(bare.callee, scopes, hops)
+    default:
+      return false
+  }
 }
 
 /**
@@ -34,8 +64,8 @@ function directPrecedes(text: string, direct: number, pooled: number): boolean {
 /** The text of an expression, followed by the text of the variables in it. */
 function expand(node: Node, source: string, syntax: Syntax, scopes: Scopes): string {
   const own = withoutComments(source.slice(node.start, node.end))
-  const initial = syntax.nodes.flatMap((inner) => {
-    if (inner.type !== 'Identifier' || inner.start < node.start || inner.end > node.end) return []
+  const initial = syntax.within(node).flatMap((inner) => {
+    if (inner.type !== 'Identifier') return []
     const declaration = scopes.resolve(inner)?.declaration
     if (declaration?.type !== 'VariableDeclarator' || declaration.init === null) return []
     return [

@@ -346,9 +346,8 @@ export function createIdentifier(
   }
 
   function returned(declaration: Node, depth: number): Identity | undefined {
-    for (const node of syntax.nodes) {
+    for (const node of syntax.within(declaration)) {
       if (node.type !== 'ReturnStatement' || node.argument === null) continue
-      if (node.start < declaration.start || node.end > declaration.end) continue
       const owner = [...ancestors(syntax, node)].find(isFunction)
       if (owner === declaration) return identify(node.argument, depth)
     }

@@ -30,12 +30,14 @@ export function loadContext(
   const { syntax } = outcome
   const scopes = analyseScopes(syntax)
   const identifier = createIdentifier(source, syntax, scopes, resolveExport)
-  const drivers = importedModules(syntax.nodes).map(
-    (name) => driverOfPackage(name) ?? resolveExport(name, '*')?.driver,
+  const drivers = new Set(
+    importedModules(syntax.nodes).flatMap(
+      (name) => driverOfPackage(name) ?? resolveExport(name, '*')?.driver ?? [],
+    ),
   )
-  const usesPostgres = drivers.some((driver) => driver !== undefined && driver !== 'other-database')
+  const usesPostgres = [...drivers].some((driver) => driver !== 'other-database')
   const isElsewhere =
-    drivers.includes('other-database') ||
+    drivers.has('other-database') ||
     (!/postgres|\bpg(?:_|\b)/i.test(source) && OTHER_DIALECT.test(source)) ||
     /(?:^|[/._-])(?:mysql|mariadb|sqlite|mssql|sqlserver|clickhouse|duckdb|snowflake|oracle|d1|libsql|bigquery|redshift)(?:[/._-]|$)/i.test(
       path,
@@ -48,8 +50,9 @@ export function loadContext(
     scopes,
     strings: createStringReader(source, scopes),
     identifier,
-    isOtherDatabase: isElsewhere && !drivers.some((driver) => driver !== undefined && SPECIFIC.has(driver)),
+    isOtherDatabase: isElsewhere && ![...drivers].some((driver) => SPECIFIC.has(driver)),
     usesPostgres: usesPostgres || (!isElsewhere && /postgres|\bpg\b/i.test(source)),
+    drivers,
     isMigration:
       /(?:^|\/)(?:db-?)?migrations?(?:\/|\.)|\.migration\./i.test(path) &&
       /\b(?:up|down|change)\b/.test(source),

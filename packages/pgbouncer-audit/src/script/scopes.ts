@@ -18,6 +18,8 @@ export interface Scopes {
   resolve(identifier: Node & { type: 'Identifier' }): Binding | undefined
   /** Every identifier that refers to the binding, without its declaration. */
   references(binding: Binding): readonly Node[]
+  /** The binding that an identifier in a declaration makes. */
+  declaredBy(identifier: Node): Binding | undefined
   readonly bindings: readonly Binding[]
 }
 
@@ -33,7 +35,7 @@ export function analyseScopes(syntax: Syntax): Scopes {
   }
   for (const node of syntax.nodes) declareFrom(node, syntax, declare)
 
-  const declared = new Set(bindings.map((binding) => binding.identifier))
+  const declared = new Map(bindings.map((binding) => [binding.identifier, binding]))
   const identifiers = new Map<string, (Node & { type: 'Identifier' })[]>()
   for (const node of syntax.nodes) {
     if (node.type !== 'Identifier' || declared.has(node) || isNameOnly(node, syntax)) continue
@@ -53,7 +55,7 @@ export function analyseScopes(syntax: Syntax): Scopes {
   }
   const references = (binding: Binding): readonly Node[] =>
     (identifiers.get(binding.name) ?? []).filter((identifier) => resolve(identifier) === binding)
-  return { resolve, references, bindings }
+  return { resolve, references, declaredBy: (identifier) => declared.get(identifier), bindings }
 }
 
 /** `a.name` and `{ name: … }` name a property, not a variable. */

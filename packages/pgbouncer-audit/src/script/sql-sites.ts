@@ -3,15 +3,20 @@ import { readStatements, type SqlStatement } from '../sql/statements.ts'
 import { describeSql, type SqlText } from '../sql/text.ts'
 import type { Confidence, PlacedStatement } from '../unit.ts'
 import type { ScriptContext } from './context.ts'
-import { isDirectName } from './direct.ts'
+import { comesFromDirect } from './direct.ts'
 import { isTextExpression } from './strings.ts'
-import { ancestors, isFunction, memberName, unwrap, type Node } from './syntax.ts'
+import { ancestors, isFunction, keyName, type Node } from './syntax.ts'
 import { executorOf, transactionState } from './transaction.ts'
 import { usageOf, type Usage } from './usage.ts'
 
 /** What a text must have to be worth the parser's time. */
 const HAZARD_WORDS =
   /\bset\s+(?:(?:session|local)\s+)*(?:role|schema|time\s+zone|session\s|["'`]?[\w.…]+["'`]?\s*(?:=|to\b))|\bset\s+(?:session|local)\b|set_config|advisory_|\blisten\b|\bprepare\b|\bexecute\b|\bdeallocate\b|\btemp(?:orary)?\b|\bpg_temp\b|\bhold\b|\bload\b|currval|lastval/i
+
+/** No prose begins like this, so that a fragment that is known at run time only does not matter. */
+const UNMISTAKABLE = /^\s*create\s+(?:(?:global|local)\s+)?temp(?:orary)?\s+(?:table|view|sequence)\s/i
+/** What programs call a text that is SQL. */
+const SQL_NAME = /sql|query|stmt|statement/i
 
 /** Finds every statement in a module, with the place it runs in. */
 export function collectStatements(context: ScriptContext): PlacedStatement[] {
@@ -43,7 +48,7 @@ function appendedTexts(node: Node, context: ScriptContext): SqlText[] {
   const declarator = syntax.parent(node)
   if (declarator?.type !== 'VariableDeclarator' || declarator.id.type !== 'Identifier') return []
   const identifier = declarator.id
-  const binding = scopes.bindings.find((each) => each.identifier === identifier)
+  const binding = scopes.declaredBy(identifier)
   if (binding === undefined) return []
   return scopes.references(binding).flatMap((reference) => {
     const assignment = syntax.parent(reference)
@@ -67,8 +72,10 @@ function place(node: Node, text: SqlText, usage: Usage, context: ScriptContext):
   const call = use?.kind === 'query' ? use.call : undefined
   if (usage.kind === 'not-sql' || use?.kind === 'not-sql') return []
   if (isOtherDatabase(call, context)) return []
-  const statements = readStatements(text, { isCertainlySql: call !== undefined })
-  if (call === undefined && !statements.some((statement) => readsLikeSql(statement, described, context)))
+  const isCertainlySql = call !== undefined || UNMISTAKABLE.test(describeSql(text.slice(0, 1)))
+  const statements = readStatements(text, { isCertainlySql })
+  const isNamedSql = SQL_NAME.test(nameOf(node, context) ?? '')
+  if (call === undefined && !statements.some((each) => readsLikeSql(each, described, isNamedSql, context)))
     return []
   const transaction = call === undefined ? 'unknown' : transactionState(call, context)
   const isDirect = call !== undefined && runsDirectly(call, context)
@@ -83,6 +90,13 @@ function place(node: Node, text: SqlText, usage: Usage, context: ScriptContext):
   }))
 }
 
+/** The variable or property that holds a text. */
+function nameOf(node: Node, { syntax }: ScriptContext): string | undefined {
+  const parent = syntax.parent(node)
+  if (parent?.type === 'Property') return keyName(parent.key, parent.computed)
+  return parent?.type === 'VariableDeclarator' && parent.id.type === 'Identifier' ? parent.id.name : undefined
+}
+
 /** How a text kept in a variable is used; the first use as a query counts. */
 function useOfVariable(node: Node, context: ScriptContext): Usage | undefined {
   const { syntax, scopes } = context
@@ -91,8 +105,7 @@ function useOfVariable(node: Node, context: ScriptContext): Usage | undefined {
     if (isFunction(ancestor)) return undefined
     if (ancestor.type === 'VariableDeclarator') {
       const { id } = ancestor
-      const binding =
-        id.type === 'Identifier' ? scopes.bindings.find((each) => each.identifier === id) : undefined
+      const binding = id.type === 'Identifier' ? scopes.declaredBy(id) : undefined
       const uses =
         binding === undefined ? [] : scopes.references(binding).map((reference) => usageOf(reference, syntax))
       return (
@@ -126,10 +139,15 @@ function isOtherDatabase(call: Node | undefined, context: ScriptContext): boolea
  * Text of unknown use must be beyond doubt: English has sentences that parse (`Reset password`,
  * `Listen now`), and a fragment of an UPDATE looks like SET.
  */
-function readsLikeSql(statement: SqlStatement, text: string, context: ScriptContext): boolean {
+function readsLikeSql(
+  statement: SqlStatement,
+  text: string,
+  isNamedSql: boolean,
+  context: ScriptContext,
+): boolean {
   const { node } = statement
   const word = /^\s*(?:--[^\n]*\n\s*)*(\w+)/.exec(text)?.[1] ?? ''
-  const isShouted = word === word.toUpperCase()
+  const isShouted = word === word.toUpperCase() || isNamedSql
   if ('VariableSetStmt' in node) {
     const { name, kind } = node.VariableSetStmt
     if (name === 'role' || name === 'session_authorization') return isShouted
@@ -146,9 +164,8 @@ function runsDirectly(call: Node, context: ScriptContext): boolean {
   if (receiver === undefined) return false
   const identity = context.identifier.identify(receiver)
   if (identity?.isDirect === true) return true
-  const bare = unwrap(receiver)
   return (
-    isDirectName(memberName(bare) ?? '') ||
+    comesFromDirect(receiver, context.scopes) ||
     context.directLines.some(
       (line) => identity?.origin !== undefined && context.lineOf(identity.origin.start) === line,
     )

@@ -35,7 +35,7 @@ export function createStringReader(source: string, scopes: Scopes): StringReader
         return both.length === 0 ? undefined : both.slice(0, MAX_VARIANTS)
       }
       case 'LogicalExpression':
-        return readPart(bare.left, depth) ?? readPart(bare.right, depth)
+        return readDefault(bare.left, bare.right, depth)
       case 'Identifier': {
         const binding = scopes.resolve(bare)
         return binding === undefined ? undefined : readBinding(binding, depth + 1)
@@ -45,6 +45,14 @@ export function createStringReader(source: string, scopes: Scopes): StringReader
       default:
         return undefined
     }
+  }
+
+  /** `name ?? 'public'` may turn out either way; `name ?? ''` says only that the name is not known. */
+  function readDefault(left: Node, right: Node, depth: number): SqlText[] | undefined {
+    const [known, fallback] = [readPart(left, depth), readPart(right, depth)]
+    if (known !== undefined || fallback === undefined) return known
+    const texts = fallback.filter((text) => text.some((piece) => piece.kind === 'hole' || piece.text !== ''))
+    return [[hole(left)], ...texts].slice(0, MAX_VARIANTS)
   }
 
   /** Reads a literal that belongs to a bigger text. */

@@ -10,14 +10,25 @@ export interface Syntax {
   parent(node: Node): Node | undefined
   /** Every node, outermost first, in the order of the text. */
   readonly nodes: readonly Node[]
+  /** A node with everything in it, in the same order. */
+  within(node: Node): readonly Node[]
 }
 
 export type ParseOutcome = { readonly syntax: Syntax } | { readonly problem: string; readonly at: number }
 
 export type ScriptLanguage = 'js' | 'jsx' | 'ts' | 'tsx' | 'dts'
 
-/** The way up is kept on the nodes themselves: a map of them all would take more memory than they do. */
-type Linked = Node & { parent?: Node }
+/** Kept on the nodes themselves: maps of them all would take more memory than they do. */
+interface Place {
+  parent?: Node
+  /** Where the node stands in the order, and the one after the last in it. */
+  first: number
+  last: number
+}
+
+function placeOf(node: Node): Place {
+  return node as unknown as Place
+}
 
 /** Parses a module; a file with a syntax error has no tree at all. */
 export function parseScript(fileName: string, source: string, lang: ScriptLanguage): ParseOutcome {
@@ -30,14 +41,19 @@ export function parseScript(fileName: string, source: string, lang: ScriptLangua
   }
   const nodes: Node[] = []
   const enter = (node: Node): void => {
+    const place = placeOf(node)
+    place.first = nodes.length
     nodes.push(node)
     for (const child of childrenOf(node)) {
-      ;(child as Linked).parent = node
+      placeOf(child).parent = node
       enter(child)
     }
+    place.last = nodes.length
   }
   enter(program)
-  return { syntax: { program, comments: result.comments, parent: (node) => (node as Linked).parent, nodes } }
+  const parent = (node: Node): Node | undefined => placeOf(node).parent
+  const within = (node: Node): readonly Node[] => nodes.slice(placeOf(node).first, placeOf(node).last)
+  return { syntax: { program, comments: result.comments, parent, nodes, within } }
 }
 
 function childrenOf(node: Node): Node[] {

@@ -2,7 +2,7 @@ import { byteOffsets, parseSql, scanSql, type Node, type RawStmt, type ScanToken
 import { blankPsql, replacePlaceholders } from './placeholders.ts'
 import { salvageSegment } from './salvage.ts'
 import { routineBody } from './routine-body.ts'
-import { renderSql, type HoleStyle, type RenderedSql, type SqlText } from './text.ts'
+import { HOLE, renderSql, type HoleStyle, type RenderedSql, type SqlText } from './text.ts'
 
 /** One statement that was found in a file. */
 export interface SqlStatement {
@@ -121,10 +121,19 @@ function readSegments(rendered: RenderedSql, { splitAtBlocks = false } = {}): Sq
   })
 }
 
+/** Words that only a statement begins with. */
+const STATEMENT_WORDS =
+  /^(?:select|insert|update|delete|with|create|drop|alter|set|prepare|execute|deallocate|listen|begin|commit)$/i
+
 function splitTokens(tokens: readonly ScanToken[], splitAtBlocks: boolean): ScanToken[][] {
   const segments: ScanToken[][] = [[]]
   for (const token of tokens) {
-    if (token.text === ';') segments.push([])
+    const segment = segments.at(-1)!
+    // A hole may hold statements of its own: `…; ${more} DEALLOCATE p`.
+    const follows =
+      segment.length === 1 && segment[0]!.text.startsWith(HOLE) && STATEMENT_WORDS.test(token.text)
+    if (follows) segments.push([token])
+    else if (token.text === ';') segments.push([])
     else if (splitAtBlocks && BLOCK_WORDS.has(token.text.toLowerCase())) segments.push([])
     else segments.at(-1)!.push(token)
   }

@@ -18,6 +18,7 @@ export interface StoreFlags {
 export interface GapFlags {
   gapPeriod?: Period
   gapPeriods?: number
+  retiredAfterDays?: number
 }
 
 export interface PolicyFlags extends StoreFlags, GapFlags {
@@ -73,6 +74,11 @@ export function addGapFlags(command: Command): Command {
     .option(
       '--gap-periods <count>',
       'this many periods back (default: as far as the policy promises)',
+      parseInteger(1, 100_000),
+    )
+    .option(
+      '--retired-after-days <days>',
+      'look for no gaps in a group in which nothing came for so long (default: always look)',
       parseInteger(1, 100_000),
     )
 }

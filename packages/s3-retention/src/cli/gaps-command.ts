@@ -26,10 +26,14 @@ async function showGaps(flags: GapsFlags, context: CliContext): Promise<void> {
   await using session = await openSession(flags, context)
   const { items } = await session.scan()
   const window = chosen ?? gapWindowOf(policy, session.now.getTime(), clock)
-  const gaps = findGaps(items, { ...window, now: session.now, timeZone: flags.timeZone })
+  const { timeZone, retiredAfterDays } = flags
+  const gaps = findGaps(items, { ...window, now: session.now, timeZone, retiredAfterDays })
   const missing = gaps.reduce((sum, group) => sum + group.missing, 0)
   if (flags.json === true) await context.printJson(gaps)
-  else if (missing > 0) await context.print(`${renderGaps(gaps)}\n`)
-  else await context.print(`no gap: every ${window.period} of the last ${window.periods} has a good item\n`)
+  else {
+    const none =
+      missing > 0 ? [] : [`no gap: every ${window.period} of the last ${window.periods} has a good item`]
+    await context.print(`${[...renderGaps(gaps), ...none].join('\n')}\n`)
+  }
   if (missing > 0) context.exitWith(EXIT.findings)
 }

@@ -29,22 +29,27 @@ export function renderPlan(plan: RetentionPlan): string {
   })
   const { kept, removed } = plan
   const total = `keep ${formatCount(kept.items)} (${formatBytes(kept.bytes)}), remove ${formatCount(removed.items)} (${formatBytes(removed.bytes)} freed)`
-  return `${[...blocks, renderGaps(plan.gaps), total].filter((block) => block !== '').join('\n\n')}\n`
+  return `${[...blocks, renderGaps(plan.gaps).join('\n'), total].filter((block) => block !== '').join('\n\n')}\n`
 }
 
-/** One line for each run of missing periods; empty when there is none. */
-export function renderGaps(gaps: readonly GroupGaps[]): string {
-  return gaps
-    .flatMap(({ group, period, runs }) =>
-      runs.map((run) => {
-        const range = run.from === run.to ? run.from : `${run.from} to ${run.to}`
-        const count = `${formatCount(run.periods)} ${period}${run.periods === 1 ? '' : 's'}`
-        const since =
-          run.since === undefined ? 'there was none before' : `the last good one before is of ${run.since}`
-        return `gap: ${printable(group)} has no good item for ${count}, ${range}${run.isOpen ? ' and until now' : ''}; ${since}`
-      }),
+/** One line for each run of missing periods, and for each group that is retired. */
+export function renderGaps(gaps: readonly GroupGaps[]): string[] {
+  const retired = gaps
+    .filter(({ isRetired }) => isRetired)
+    .map(
+      ({ group, newestGood }) =>
+        `retired: ${printable(group)} is not looked at for gaps; its last good item is ${newestGood === undefined ? 'gone' : `of ${newestGood}`}`,
     )
-    .join('\n')
+  const missing = gaps.flatMap(({ group, period, runs }) =>
+    runs.map((run) => {
+      const range = run.from === run.to ? run.from : `${run.from} to ${run.to}`
+      const count = `${formatCount(run.periods)} ${period}${run.periods === 1 ? '' : 's'}`
+      const since =
+        run.since === undefined ? 'there was none before' : `the last good one before is of ${run.since}`
+      return `gap: ${printable(group)} has no good item for ${count}, ${range}${run.isOpen ? ' and until now' : ''}; ${since}`
+    }),
+  )
+  return [...missing, ...retired]
 }
 
 /** What an S3 bucket does by itself. */

@@ -78,7 +78,13 @@ export async function planInSession(
   // First what the user wrote, as a wrong policy is found without a request.
   const policy = parsePolicy(flags.policy)
   const gaps = gapWindow(flags)
-  const options = { now: session.now, timeZone: flags.timeZone, graceHours: flags.graceHours, gaps }
+  const options = {
+    now: session.now,
+    timeZone: flags.timeZone,
+    graceHours: flags.graceHours,
+    retiredAfterDays: flags.retiredAfterDays,
+    gaps,
+  }
   const { items } = await session.scan()
   const plan = planRetention(items, policy, options)
   const { findLocks } = session.s3?.bucket.objectLock === 'on' ? session.remover('mark') : {}

@@ -5,7 +5,8 @@ import {
 } from '@aws-sdk/client-s3'
 import { RetentionError } from '../retention-error.ts'
 import type { ObjectLock } from '../remove-keys.ts'
-import { forEachConcurrently, fullKey, s3ErrorOf, s3Failure, type S3Location } from './s3-location.ts'
+import { forEachConcurrently } from '../for-each-concurrently.ts'
+import { fullKey, s3ErrorOf, s3Failure, type S3Location } from './s3-location.ts'
 
 const CONCURRENCY = 8
 

@@ -8,14 +8,8 @@ import {
 import { isRetentionError, RetentionError } from '../retention-error.ts'
 import type { KeyResult, ObjectLock, Remover } from '../remove-keys.ts'
 import { findLocks, readLock } from './locks.ts'
-import {
-  forEachConcurrently,
-  fullKey,
-  relativeKey,
-  s3ErrorOf,
-  s3Failure,
-  type S3Location,
-} from './s3-location.ts'
+import { forEachConcurrently } from '../for-each-concurrently.ts'
+import { fullKey, relativeKey, s3ErrorOf, s3Failure, type S3Location } from './s3-location.ts'
 
 /** One version of an object, or a delete marker. */
 export interface StoredVersion {

@@ -1,0 +1,333 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isObjectStoreError, type ObjectStore } from '@ops/object-store'
+import { BackupError } from './backup-error.ts'
+import type { BackupRef } from './backup-set.ts'
+import {
+  CLAIM,
+  leaseKey,
+  listLease,
+  newLeaseRecord,
+  putLeaseStep,
+  readLeaseRecord,
+  RELEASED,
+  type LeaseObject,
+  type LeaseRecord,
+} from './lease-record.ts'
+import type { Logger } from './logger.ts'
+import { toBackupError } from './store-failure.ts'
+
+export interface LeaseOptions {
+  /** A run that has not renewed its lease for this long may be taken to be dead. @default 180000 */
+  readonly ttlMs?: number
+  /** How long to wait for the run that holds it. @default 0: fail at once */
+  readonly waitMs?: number
+  /** How far the clocks of two hosts may be apart: a lease expires so much later. @default 30000 */
+  readonly clockSkewMs?: number
+}
+
+/** Who holds a lease, for people and programs. */
+export interface LeaseHolder {
+  readonly host?: string
+  readonly pid?: number
+  readonly backupId?: string
+  /** ISO 8601. */
+  readonly since: string
+}
+
+/** The right to back one database up, as long as it lasts. */
+export interface Lease extends AsyncDisposable {
+  /** Aborts with the caller's reason, or with `BACKUP_LEASE_LOST`. */
+  readonly signal: AbortSignal | undefined
+  /** False where leases are switched off, or the store cannot hold them. */
+  readonly isHeld: boolean
+  /** Renews it, so that what follows at once is done under it. Rejects with `BACKUP_LEASE_LOST`. */
+  confirm(): Promise<void>
+}
+
+export interface AcquireLeaseOptions extends LeaseOptions {
+  readonly store: ObjectStore
+  readonly backup: BackupRef
+  readonly now: () => Date
+  readonly signal?: AbortSignal
+  readonly logger?: Logger
+  /** Called again and again while another run is waited for. */
+  readonly onWait?: (holder: LeaseHolder) => void
+}
+
+const DEFAULT_TTL_MS = 180_000
+const DEFAULT_CLOCK_SKEW_MS = 30_000
+const MOST_RACES = 50
+/** A store that no longer answers must not keep a run from ending. */
+const RELEASE_TIMEOUT_MS = 15_000
+
+/** The last sign of life of a turn. */
+interface LastStep extends LeaseObject {
+  readonly record?: LeaseRecord
+  readonly lastModified: Date
+}
+
+/**
+ * Runs for one database take numbered turns. Who claims the next number, by putting its object if it
+ * is absent, has the next turn, and begins when the turn before is over: released or expired. All
+ * objects are put once and never changed, so a run that was thought dead can spoil nothing: when it
+ * renews its turn, it sees the higher number, and stops.
+ *
+ * Why never two run: one goes on only if it saw no higher number *after* it put its renewal, the next
+ * begins only if it saw no renewal *after* it put its claim. Of the two, one sees the other.
+ *
+ * Expiry compares the clocks of two hosts, and allows for `clockSkewMs` between them. When they are
+ * further apart, a run that lives may be taken for dead; it stops at its next renewal, which is due after a
+ * third of the lease's time. A dead run whose clock was ahead keeps others out by as much, unless
+ * they wait: who waits notices by its own clock that nothing is renewed.
+ *
+ * Rejects with `BACKUP_LEASE_HELD`, `BACKUP_STORE_FAILED` or the signal's reason.
+ */
+export async function acquireLease(options: AcquireLeaseOptions): Promise<Lease> {
+  const { backup, signal } = options
+  const record = newLeaseRecord(backup, options.ttlMs ?? DEFAULT_TTL_MS, options.now())
+  try {
+    const isOver = observer(options)
+    const { turn, before } = await claimTurn(options, record, isOver)
+    const lease = holdTurn(options, record, turn)
+    try {
+      await untilOver(options, before, isOver)
+      await forgetTurnsBefore(options, turn)
+      lease.signal?.throwIfAborted()
+      return lease
+    } catch (error) {
+      await lease[Symbol.asyncDispose]()
+      throw error
+    }
+  } catch (error) {
+    const doing = `taking the lease of "${backup.database}"`
+    throw toBackupError(error, { doing, key: leaseKey(backup, 0, CLAIM), signal })
+  }
+}
+
+/** What a run has where leases are switched off, or the store cannot hold them. */
+export function noLease(signal: AbortSignal | undefined): Lease {
+  const nothing = async (): Promise<void> => undefined
+  return { signal, isHeld: false, confirm: nothing, [Symbol.asyncDispose]: nothing }
+}
+
+type IsOver = (step: LastStep) => boolean
+
+/** Claims the number after the last turn's, once that one is over. */
+async function claimTurn(
+  options: AcquireLeaseOptions,
+  record: LeaseRecord,
+  isOver: IsOver,
+): Promise<{ turn: number; before: number }> {
+  const { store, backup, now, signal } = options
+  const waiting = patience(options)
+  for (let races = 0; races < MOST_RACES;) {
+    const last = await lastStep(options)
+    if (last !== undefined && !isOver(last)) {
+      await waiting(last)
+      continue
+    }
+    const before = last?.turn ?? 0
+    const turn = before + 1
+    const key = leaseKey(backup, turn, CLAIM)
+    races += 1
+    if (!(await putLeaseStep(store, key, extended(record, now()), signal))) continue
+    try {
+      // The number may have been used up, and its objects removed, since we looked.
+      const steps = await listLease(store, backup, signal)
+      if (steps.every((each) => each.turn < turn || each.key === key)) return { turn, before }
+      await store.delete([key], { signal })
+    } catch (error) {
+      // Otherwise it keeps others out until it expires.
+      await store.delete([key], { signal: AbortSignal.timeout(RELEASE_TIMEOUT_MS) }).catch(() => undefined)
+      throw error
+    }
+  }
+  const message = `${store.url} says that others took the lease of "${backup.database}" ${MOST_RACES} times, and does not show it; is it consistent?`
+  throw new BackupError('BACKUP_STORE_FAILED', message, { details: { database: backup.database } })
+}
+
+/** A run that was late, not dead, sees our number when it renews, and stops: that much it is given. */
+async function untilOver(options: AcquireLeaseOptions, before: number, isOver: IsOver): Promise<void> {
+  for (;;) {
+    const step = await lastStep(options, before)
+    if (step === undefined || isOver(step)) return
+    await pause(options)
+  }
+}
+
+/** The last sign of life of the last turn, or of the turn that is named. */
+async function lastStep(
+  { store, backup, signal }: AcquireLeaseOptions,
+  turn?: number,
+): Promise<LastStep | undefined> {
+  const steps = await listLease(store, backup, signal)
+  const last = steps.findLast((each) => turn === undefined || each.turn === turn)
+  if (last === undefined) return undefined
+  try {
+    const read = await readLeaseRecord(store, last.key, signal)
+    return read && { ...last, ...read }
+  } catch (error) {
+    if (isObjectStoreError(error) && error.code === 'STORE_NOT_FOUND') return undefined
+    throw error
+  }
+}
+
+/**
+ * Whether a turn is over. What was not renewed in its whole time, as measured here while watching,
+ * is over too, whatever the clock of its host said.
+ */
+function observer({ now, clockSkewMs = DEFAULT_CLOCK_SKEW_MS }: AcquireLeaseOptions): IsOver {
+  let watched = ''
+  let since = performance.now()
+  return ({ key, record, lastModified }) => {
+    if (record?.isReleased === true) return true
+    const ttlMs = record?.ttlMs ?? DEFAULT_TTL_MS
+    const expiresAt = record === undefined ? lastModified.getTime() + ttlMs : Date.parse(record.expiresAt)
+    if (now().getTime() > expiresAt + clockSkewMs) return true
+    if (key !== watched) {
+      watched = key
+      since = performance.now()
+    }
+    return performance.now() - since > ttlMs + clockSkewMs
+  }
+}
+
+/** Waits a little for the holder of a turn; rejects with `BACKUP_LEASE_HELD` when it was waited for long enough. */
+function patience(options: AcquireLeaseOptions): (step: LastStep) => Promise<void> {
+  const { backup, store, waitMs = 0, clockSkewMs = DEFAULT_CLOCK_SKEW_MS, onWait } = options
+  const end = performance.now() + waitMs
+  return async ({ record, lastModified }) => {
+    const since = record?.acquiredAt ?? lastModified.toISOString()
+    const holder = { host: record?.host, pid: record?.pid, backupId: record?.backupId, since }
+    if (performance.now() >= end) {
+      const who = record === undefined ? 'somebody' : `process ${record.pid} on ${record.host}`
+      const expires = record === undefined ? '' : ` at ${after(record.expiresAt, clockSkewMs)}`
+      throw new BackupError(
+        'BACKUP_LEASE_HELD',
+        `another backup of "${backup.database}" is under way: ${who} has held its lease in ${store.url} since ${since}; ` +
+          `${waitMs > 0 ? `it was waited for for ${waitMs / 1000} s` : 'wait for it (--wait)'}, and if it was killed, its lease expires${expires}`,
+        { details: { database: backup.database, holder } },
+      )
+    }
+    onWait?.(holder)
+    await pause(options)
+  }
+}
+
+/** Looks again often in a short lease, at most every few seconds in a long one, and not all at once. */
+async function pause({ ttlMs = DEFAULT_TTL_MS, signal }: AcquireLeaseOptions): Promise<void> {
+  const milliseconds = Math.min(5000, ttlMs / 10) * (0.5 + Math.random())
+  await sleep(milliseconds, undefined, { signal }).catch(() => signal?.throwIfAborted())
+}
+
+/** Renews the turn until it is released, or lost. */
+function holdTurn(options: AcquireLeaseOptions, record: LeaseRecord, turn: number): Lease {
+  const { store, backup, now, signal, logger } = options
+  const end = new AbortController()
+  let steps = CLAIM
+  let timer: NodeJS.Timeout | undefined
+  let deadline: NodeJS.Timeout | undefined
+  let renewing: Promise<void> = Promise.resolve()
+
+  const lose = (why: string): void => end.abort(leaseLost(backup, why))
+  const extendDeadline = (): void => {
+    clearTimeout(deadline)
+    deadline = setTimeout(() => lose(`it could not be renewed for ${record.ttlMs / 1000} s`), record.ttlMs)
+  }
+  /** Puts first and looks then: see {@link acquireLease}. */
+  const renew = async (): Promise<void> => {
+    const step = ++steps
+    await putLeaseStep(store, leaseKey(backup, turn, step), extended(record, now()), end.signal)
+    const all = await listLease(store, backup, end.signal)
+    if (all.some((each) => each.turn > turn)) lose('another run took this one for dead and has taken over')
+    end.signal.throwIfAborted()
+    extendDeadline()
+    const old = all.filter((each) => each.turn === turn && each.step > CLAIM && each.step < step)
+    await store.delete(
+      old.map(({ key }) => key),
+      { signal: end.signal },
+    )
+  }
+  const renewLater = (): void => {
+    timer = setTimeout(() => {
+      renewing = renew().then(renewLater, (error: unknown) => {
+        if (end.signal.aborted) return
+        logger?.info({ ...backup, error }, 'the lease could not be renewed yet')
+        renewLater()
+      })
+    }, record.ttlMs / 3)
+  }
+  extendDeadline()
+  renewLater()
+  return {
+    signal: signal === undefined ? end.signal : AbortSignal.any([signal, end.signal]),
+    isHeld: true,
+    confirm: async () => {
+      try {
+        await renew()
+      } catch (error) {
+        signal?.throwIfAborted()
+        throw end.signal.aborted ? end.signal.reason : leaseLost(backup, 'it could not be renewed', error)
+      }
+    },
+    [Symbol.asyncDispose]: async () => {
+      clearTimeout(timer)
+      clearTimeout(deadline)
+      end.abort(new Error('the lease is given back'))
+      await renewing
+      clearTimeout(timer)
+      await release(options, record, turn)
+    },
+  }
+}
+
+/** What cannot be released expires. */
+async function release(
+  { store, backup, now, logger }: AcquireLeaseOptions,
+  record: LeaseRecord,
+  turn: number,
+): Promise<void> {
+  const signal = AbortSignal.timeout(RELEASE_TIMEOUT_MS)
+  try {
+    const released: LeaseRecord = { ...record, expiresAt: now().toISOString(), isReleased: true }
+    await putLeaseStep(store, leaseKey(backup, turn, RELEASED), released, signal)
+    const rest = (await listLease(store, backup, signal)).filter(
+      (each) => each.turn === turn && each.step !== RELEASED,
+    )
+    await store.delete(
+      rest.map(({ key }) => key),
+      { signal },
+    )
+  } catch (error) {
+    logger?.info({ ...backup, error }, 'the lease could not be released; it expires')
+  }
+}
+
+/** The objects of the last turn have to stay, so that its number is not used again; earlier ones need not. */
+async function forgetTurnsBefore(
+  { store, backup, signal }: AcquireLeaseOptions,
+  turn: number,
+): Promise<void> {
+  const earlier = (await listLease(store, backup, signal)).filter((each) => each.turn < turn)
+  // A role that may not delete leaves them.
+  await store.delete(
+    earlier.map(({ key }) => key),
+    { signal },
+  )
+}
+
+function extended(record: LeaseRecord, at: Date): LeaseRecord {
+  return { ...record, expiresAt: after(at.toISOString(), record.ttlMs) }
+}
+
+function after(time: string, milliseconds: number): string {
+  return new Date(Date.parse(time) + milliseconds).toISOString()
+}
+
+function leaseLost({ database }: BackupRef, why: string, cause?: unknown): BackupError {
+  return new BackupError(
+    'BACKUP_LEASE_LOST',
+    `the lease of "${database}" was lost: ${why}; nothing was published, run it again`,
+    { details: { database }, cause },
+  )
+}

@@ -1,0 +1,129 @@
+import { startFaultProxy, startPostgres, type Postgres } from '@ops/testbed'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { CreateBackupOptions } from '../src/create-backup.ts'
+import { createBackup } from '../src/create-backup.ts'
+import { listBackups } from '../src/list-backups.ts'
+import { connectionTo, temporaryStore } from './harness.ts'
+import { holdLock, isDumpWaiting } from './hold-lock.ts'
+import { until } from './until.ts'
+
+/** A backup of a database that others are at work in. */
+let server: Postgres
+
+beforeAll(async () => {
+  server = await startPostgres()
+  await server.createDatabase('app')
+  await server.query(
+    `CREATE TABLE people AS SELECT i AS id, repeat('x', 1000) AS name FROM generate_series(1, 4000) i`,
+    'app',
+  )
+})
+
+afterAll(() => server?.stop())
+
+async function backUp(options: Partial<CreateBackupOptions> = {}) {
+  await using place = await temporaryStore()
+  try {
+    return await createBackup({ store: place.store, connection: connectionTo(server, 'app'), ...options })
+  } catch (error) {
+    expect(await place.files()).toEqual([])
+    expect(await listBackups({ store: place.store })).toEqual([])
+    throw error
+  }
+}
+
+describe('a locked table', () => {
+  it('ends the dump after lockTimeoutMs, and says who holds it', async () => {
+    const lock = await holdLock(server, 'app', 'people')
+    const [holder] = await server.query(
+      `SELECT pid FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'people'::regclass`,
+      'app',
+    )
+    try {
+      await expect(backUp({ lockTimeoutMs: 300 })).rejects.toMatchObject({
+        code: 'BACKUP_LOCK_TIMEOUT',
+        message: expect.stringMatching(
+          new RegExp(
+            String.raw`waited 0.3 s for a lock on a table \(public\.people\): process ${String(holder!['pid'])} \(psql, as postgres, idle in transaction\), in a transaction since .* UTC, holds public\.people exclusively`,
+          ),
+        ) as string,
+      })
+    } finally {
+      lock.release()
+    }
+  })
+
+  it('is not waited for longer than silence is borne, without a lock timeout', async () => {
+    const lock = await holdLock(server, 'app', 'people')
+    try {
+      await expect(backUp({ stallTimeoutMs: 3000 })).rejects.toMatchObject({
+        code: 'BACKUP_DUMP_STALLED',
+        message: expect.stringMatching(
+          /sent nothing for 3 s; process \d+ .*holds public\.people exclusively/,
+        ) as string,
+      })
+    } finally {
+      lock.release()
+    }
+  })
+
+  it('is waited for, whatever time limits the role has', async () => {
+    await server.query(`
+      CREATE ROLE hurried SUPERUSER LOGIN PASSWORD 'hurried';
+      ALTER ROLE hurried SET statement_timeout = '200ms';
+      ALTER ROLE hurried SET lock_timeout = '200ms';
+      ALTER ROLE hurried SET idle_in_transaction_session_timeout = '200ms'`)
+    if (server.version >= 170_000) await server.query(`ALTER ROLE hurried SET transaction_timeout = '200ms'`)
+    // The facts about the server have to wait as well.
+    const facts = await holdLock(server, 'app', 'pg_extension')
+    const table = await holdLock(server, 'app', 'people')
+    const connection = { ...connectionTo(server, 'app'), user: 'hurried', password: 'hurried' }
+    const backup = backUp({ connection })
+    await until(async () => await isWaitingLongerThanItsLimit('psql'))
+    facts.release()
+    await until(async () => (await isDumpWaiting(server)) && (await isWaitingLongerThanItsLimit('pg_dump')))
+    table.release()
+    expect(await backup).toMatchObject({ database: 'app' })
+  })
+
+  async function isWaitingLongerThanItsLimit(program: string): Promise<boolean> {
+    const waiting = await server.query(
+      `SELECT 1 FROM pg_stat_activity WHERE application_name = '${program}' AND usename = 'hurried' AND wait_event_type = 'Lock'
+         AND clock_timestamp() - query_start > interval '1 s'`,
+    )
+    return waiting.length > 0
+  }
+})
+
+describe('a rate limit', () => {
+  it('lets the server rest: it sends no faster', async () => {
+    // 4 MB of rows; what is read ahead of the limit are 2 MiB of blocks and the buffers of pipe and socket.
+    const bytesPerSecond = 1_000_000
+    const begun = performance.now()
+    const { manifest } = await backUp({ rateLimitBytesPerSecond: bytesPerSecond })
+    const seconds = (performance.now() - begun) / 1000
+    expect(manifest.objects[0]!.rawBytes).toBeGreaterThan(4_000_000)
+    // Never faster; how much slower is the machine's business.
+    expect(manifest.objects[0]!.rawBytes / seconds).toBeLessThan(bytesPerSecond * 1.5)
+  })
+})
+
+describe('a network that falls silent', () => {
+  it.each(['while it is asked about the server', 'in the middle of the rows'])('%s', async (when) => {
+    await using network = await startFaultProxy({ target: { host: server.host, port: server.port } })
+    const { host, port } = network
+    const inTheMiddle = when !== 'while it is asked about the server'
+    if (inTheMiddle) network.throttle(2_000_000)
+    const backup = backUp({
+      connection: { ...connectionTo(server, 'app'), host, port },
+      stallTimeoutMs: 3000,
+      onProgress: (progress) => {
+        if (inTheMiddle ? progress.phase === 'dump' && progress.rawBytes > 0 : progress.phase === 'connect')
+          network.stall()
+      },
+    })
+    await expect(backup).rejects.toMatchObject({
+      code: inTheMiddle ? 'BACKUP_DUMP_STALLED' : 'BACKUP_CONNECT_FAILED',
+    })
+  })
+})
