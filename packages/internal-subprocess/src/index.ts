@@ -143,9 +143,8 @@ function launch(
     env: options.env ?? process.env,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...options.user,
-    detached: options.detached ?? false,
     stdio: ['pipe', stdout, 'pipe'],
-    detached: isGroup,
+    detached: isGroup || options.detached === true,
   })
   const send = (signal: NodeJS.Signals): void => {
     if (isGroup) signalGroup(child.pid, signal)

@@ -33,12 +33,19 @@ type Session = {
   readonly signal?: AbortSignal
 }
 
+/** In what the target is not as the source was. */
+export interface Preparation {
+  /** In words. */
+  readonly adaptations: string[]
+  /** Everything goes into the database's own tablespace. */
+  readonly noTablespaces: boolean
+}
+
 /**
  * Makes the target ready for the backup: roles, tablespaces, and the scratch database with the source's
- * encoding and locale. Resolves to what is not as it was on the source, in words. Rejects with
- * `VERIFY_TARGET_LACKS`, naming everything that is missing, before anything is made.
+ * encoding and locale. Rejects with `VERIFY_TARGET_LACKS`, naming everything that is missing, before anything is made.
  */
-export async function prepareTarget(options: PrepareOptions): Promise<string[]> {
+export async function prepareTarget(options: PrepareOptions): Promise<Preparation> {
   const { target, env, signal } = options
   const session: Session = { connection: target.connection, env, signal }
   const lacks = await whatIsMissing(options, session)
@@ -46,7 +53,6 @@ export async function prepareTarget(options: PrepareOptions): Promise<string[]> 
   refuse([
     ...lacks.extensions.map((name) => `the extension "${name}" (install its package where the target runs)`),
     ...(createRoles ? [] : lacks.roles.map((name) => `the role "${name}"`)),
-    ...(target.isEphemeral ? [] : lacks.tablespaces.map((name) => `the tablespace "${name}"`)),
   ])
   const adaptations: string[] = []
   if (lacks.roles.length > 0) {
@@ -56,14 +62,26 @@ export async function prepareTarget(options: PrepareOptions): Promise<string[]> 
     )
     adaptations.push(`roles that the target lacked were made for the drill: ${lacks.roles.join(', ')}`)
   }
+  const noTablespaces = lacks.tablespaces.length > 0 && !target.isEphemeral
   if (lacks.tablespaces.length > 0) {
-    const statements = lacks.tablespaces.map(
-      (name) => `CREATE TABLESPACE ${quoteIdentifier(name)} LOCATION '';`,
+    const names = lacks.tablespaces.join(', ')
+    if (target.isEphemeral) await createTablespaces(lacks.tablespaces, session)
+    adaptations.push(
+      noTablespaces
+        ? `everything lies in one tablespace, because the target lacks: ${names}`
+        : `tablespaces lie in the ephemeral server's own folder: ${names}`,
     )
-    await runPsql(statements.join('\n'), session)
-    adaptations.push(`tablespaces lie in the ephemeral server's own folder: ${lacks.tablespaces.join(', ')}`)
   }
-  return [...adaptations, ...(await createDatabase(options, session))]
+  adaptations.push(...(await createDatabase(options, session)))
+  return { adaptations, noTablespaces }
+}
+
+/** In the server's own folder (`allow_in_place_tablespaces`). */
+async function createTablespaces(names: readonly string[], session: Session): Promise<void> {
+  await runPsql(
+    names.map((name) => `CREATE TABLESPACE ${quoteIdentifier(name)} LOCATION '';`).join('\n'),
+    session,
+  )
 }
 
 interface Lacks {

@@ -7,6 +7,7 @@ import {
   findBackup,
   isBackupError,
   readManifest,
+  type BackupKeys,
   type BackupRef,
   type Logger,
   type Manifest,
@@ -50,7 +51,7 @@ export type VerifyProgress = {
   readonly rows?: number
 }
 
-export interface VerifyRestoreOptions extends AdaptOptions {
+export interface VerifyRestoreOptions extends AdaptOptions, BackupKeys {
   readonly store: ObjectStore
   /** @default 'main' */
   readonly cluster?: string
@@ -60,6 +61,10 @@ export interface VerifyRestoreOptions extends AdaptOptions {
   readonly id?: string
   /** Where to restore to. @default { kind: 'local' } */
   readonly target?: TargetOptions
+  /** How many tables and indexes `pg_restore` works on at a time. @default 1 */
+  readonly jobs?: number
+  /** Where a backup in directory layout, or any with several jobs, is unpacked. @default the system's temporary folder */
+  readonly stagingFolder?: string
   /** Checks that are not to be made; the report says so. `restore` cannot be left out. @default none */
   readonly skip?: readonly CheckName[]
   /** What must hold in the restored database. @default none */
@@ -191,7 +196,7 @@ async function restoreAndCompare(
   const { store, noOwner = false, noPrivileges = false, onProgress } = options
   const connection = { ...target.connection, database: target.database }
   const needs = await timed(drill, 'start', () => needsOf(drill, signal))
-  const adaptations = await timed(drill, 'start', () =>
+  const { adaptations, noTablespaces } = await timed(drill, 'start', () =>
     prepareTarget({
       ...options,
       target,
@@ -208,16 +213,28 @@ async function restoreAndCompare(
     store,
     manifest,
     connection,
+    ...keysOf(options),
+    jobs: options.jobs,
+    stagingFolder: options.stagingFolder,
     allowNonEmpty: true,
     checkFirst: false,
     noOwner,
     noPrivileges,
+    noTablespaces,
   }
   const cameBack = await timed(drill, 'restore', () =>
     checks.make('restore', () =>
-      checkRestore({ ...restoring, onProgress, env, signal }, (result) => {
-        restored = result
-      }),
+      checkRestore(
+        {
+          ...restoring,
+          onProgress: (progress) => onProgress?.({ ...progress, phase: 'restore' }),
+          env,
+          signal,
+        },
+        (result) => {
+          restored = result
+        },
+      ),
     ),
   )
   if (!cameBack) return { adaptations, stoppedBy: 'the restore failed' }
@@ -238,7 +255,8 @@ async function restoreAndCompare(
       const found = compareSchema(manifest.schemaObjects, contents.objects, wanted)
       return {
         differences: await withDefinitions(found, {
-          archive: (names) => definitionsOf(archiveSchema({ store, manifest, env, signal }), names),
+          archive: (names) =>
+            definitionsOf(archiveSchema({ ...keysOf(options), store, manifest, env, signal }), names),
           restored: (names) => definitionsOf(databaseSchema({ connection, pgDumpMajor, env, signal }), names),
         }),
       }
@@ -272,13 +290,19 @@ async function restoreAndCompare(
   }
 }
 
+function keysOf({ identities, passphrase }: VerifyRestoreOptions): BackupKeys {
+  return { identities, passphrase }
+}
+
 /** An archive that cannot even be read this far needs nothing: restoring it says what is wrong with it. */
 async function needsOf(
   { options, manifest, env }: Drill,
   signal: AbortSignal | undefined,
 ): Promise<ClusterNeeds> {
   try {
-    return await clusterNeeds(archiveSchema({ store: options.store, manifest, env, signal }))
+    return await clusterNeeds(
+      archiveSchema({ ...keysOf(options), store: options.store, manifest, env, signal }),
+    )
   } catch (error) {
     const isUnreadable =
       error instanceof ProgramError || (isBackupError(error) && error.code === 'BACKUP_OBJECT_DAMAGED')

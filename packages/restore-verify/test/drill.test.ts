@@ -50,6 +50,10 @@ function cli(args: readonly string[]): Promise<{ code: number; stdout: string; s
   })
 }
 
+async function untilRows(sql: string, count: number): Promise<void> {
+  while ((await server.query(sql)).length !== count) await new Promise((resolve) => setTimeout(resolve, 50))
+}
+
 const dumpKey = (): string => backup.manifestKey.replace('manifest.json', 'dump.pgc.zst')
 
 describe('a drill', () => {
@@ -146,26 +150,30 @@ describe('a drill', () => {
 
   it('killed without mercy is cleaned up after by the next one, which leaves a living one alone', async () => {
     const before = await databases(server)
-    const child = spawn(process.execPath, [CLI, ...RUN], {
-      env: { PATH: process.env['PATH'], ...server.env('postgres'), OPS_STORE: place.store.url },
-      stdio: 'ignore',
-    })
-    while ((await databases(server)).length === before.length)
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    child.kill('SIGSTOP')
-    const living = await databases(server)
-    await drill()
-    expect(await databases(server)).toEqual(living)
-
+    // A query that goes on for as long as the test needs the drill to live.
+    const child = spawn(
+      process.execPath,
+      [CLI, ...RUN, '--no-record', '--assert', 'SELECT pg_sleep(3600) IS NULL'],
+      {
+        env: { PATH: process.env['PATH'], ...server.env('postgres'), OPS_STORE: place.store.url },
+        stdio: 'ignore',
+      },
+    )
     const closed = once(child, 'close')
-    child.kill('SIGKILL')
-    await closed
-    while (
-      (await server.query(`SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'ops_verify%'`))
-        .length > 0
-    ) {
-      await new Promise((resolve) => setTimeout(resolve, 20))
+    try {
+      await untilRows(
+        `SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)%' AND datname LIKE 'ops\\_verify\\_%'`,
+        1,
+      )
+      const living = await databases(server)
+      expect(living).toHaveLength(before.length + 1)
+      await drill()
+      expect(await databases(server)).toEqual(living)
+    } finally {
+      child.kill('SIGKILL')
+      await closed
     }
+    await untilRows(`SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'ops\\_verify\\_%'`, 0)
     await drill()
     expect(await databases(server)).toEqual(before)
   })
