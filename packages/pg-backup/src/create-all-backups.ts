@@ -96,10 +96,12 @@ export async function createAllBackups(options: CreateAllBackupsOptions): Promis
   const databases: DatabaseOutcome[] = []
   const rest = [...names.entries()]
   const work = async (): Promise<void> => {
-    for (let next = rest.shift(); next !== undefined && signal?.aborted !== true; next = rest.shift())
+    for (let next = rest.shift(); next !== undefined; next = rest.shift()) {
       databases[next[0]] = await backUp(next[1])
+      signal?.throwIfAborted()
+    }
   }
-  await Promise.all(Array.from({ length: concurrency }, work))
+  await Promise.allSettled(Array.from({ length: concurrency }, work))
   signal?.throwIfAborted()
   const failed = databases.filter(({ status }) => status === 'failed').length
   return {

@@ -1,3 +1,5 @@
+/** The base class of the errors below, with `code` and `details`. */
+export type { OpsError } from '@ops/internal-error'
 export {
   backupErrorCodes,
   BackupError,
@@ -55,7 +57,12 @@ export {
   type ManifestObject,
   type ReadManifestOptions,
 } from './manifest.ts'
-export { openBackup, type OpenBackupOptions, type StoredBackup } from './open-backup.ts'
+export {
+  openBackup,
+  openTableOfContents,
+  type OpenBackupOptions,
+  type StoredBackup,
+} from './open-backup.ts'
 export { findPostgresProgram, type FindProgramOptions, type PostgresProgram } from './postgres-program.ts'
 export {
   restoreBackup,
