@@ -1,4 +1,4 @@
-import { ProgramError } from '@ops/internal-subprocess'
+import { isProgramError } from '@ops/internal-subprocess'
 import { isBackupError, restoreBackup, type RestoreBackupOptions, type RestoreResult } from '@ops/pg-backup'
 import { RestoreVerifyError } from '../restore-verify-error.ts'
 import type { Findings } from './check-run.ts'
@@ -37,6 +37,6 @@ export async function checkRestore(
 function problemOf(error: unknown): string | undefined {
   if (!isBackupError(error)) return undefined
   if (error.code === 'BACKUP_OBJECT_DAMAGED') return error.message
-  if (error.code !== 'BACKUP_RESTORE_FAILED' || !(error.cause instanceof ProgramError)) return undefined
+  if (error.code !== 'BACKUP_RESTORE_FAILED' || !isProgramError(error.cause)) return undefined
   return error.cause.message
 }
