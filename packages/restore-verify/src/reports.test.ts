@@ -49,7 +49,7 @@ describe.each([
       'public.orders',
       '3 of 2,000 rows are missing',
     ])
-      expect(text.toLowerCase()).toContain(each)
+      expect(text.toLowerCase()).toContain(each.toLowerCase())
   })
 })
 

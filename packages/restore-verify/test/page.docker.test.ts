@@ -73,10 +73,12 @@ describe.each(['proven', 'disproven'] as const)('the page of a backup that is %s
       const heading = page.locator('h1')
       expect((await heading.textContent())?.toLowerCase()).toBe(verdict)
       expect((await heading.boundingBox())!.y).toBeLessThan(200)
+      const faint: string[] = []
       for (const selector of ['h1', '.lead', 'dd', 'dt', 'tbody td', 'pre', '.eyebrow']) {
         const ratios = await page.locator(selector).evaluateAll(contrasts)
-        for (const ratio of ratios) expect(ratio, selector).toBeGreaterThanOrEqual(4.5)
+        if (ratios.some((ratio) => ratio < 4.5)) faint.push(selector)
       }
+      expect(faint).toEqual([])
       await page.close()
     },
   )
@@ -101,8 +103,8 @@ it('the timeline is as long as the drill, and its bars follow one another', asyn
     }),
   )
   expect(bars).toHaveLength(sampleReport().phases.length)
-  for (const [index, bar] of bars.entries())
-    if (index > 0) expect(Math.abs(bar.left - bars[index - 1]!.right)).toBeLessThan(0.02)
+  const gaps = bars.slice(1).map((bar, index) => Math.abs(bar.left - bars[index]!.right))
+  expect(Math.max(...gaps)).toBeLessThan(0.02)
   await page.close()
 })
 
