@@ -49,7 +49,7 @@ beforeAll(async () => {
     await source.query(
       `CREATE TABLE customers (id int PRIMARY KEY, name text NOT NULL);
        INSERT INTO customers SELECT i, '${database} customer ' || i FROM generate_series(1, 300) i;
-       CREATE TABLE orders (id int PRIMARY KEY, customer int REFERENCES customers, note text CHECK (note <> 'forbidden'));
+       CREATE TABLE orders (id int PRIMARY KEY, customer int REFERENCES customers, note text CHECK (note NOT LIKE 'forbidden%'));
        INSERT INTO orders SELECT i, 1 + i % 300, 'note ' || md5(i::text) FROM generate_series(1, 2000) i;
        CREATE INDEX orders_by_customer ON orders (customer);
        CREATE SEQUENCE tickets START 42; SELECT nextval('tickets');
@@ -218,7 +218,11 @@ const damages: Record<string, Damage> = {
     says: /restore .*does not decompress to the .* bytes/,
   },
   // The archive itself, with a manifest whose checksums match.
-  "the archive's magic": { make: archive((b) => flip(b, 0)), code: 3, says: /restore .*valid archive/ },
+  "the archive's magic": {
+    make: archive((b) => flip(b, 0)),
+    code: 3,
+    says: /restore .*did not find magic string/,
+  },
   "the archive's version": { make: archive((b) => flip(b, 6)), code: 3, says: /restore .*pg_restore/ },
   "the archive's format": { make: archive((b) => flip(b, 10)), code: 3, says: /restore .*pg_restore/ },
   'the length of a text in the table of contents': {
@@ -252,23 +256,21 @@ const damages: Record<string, Damage> = {
     says: /rows public\.customers: .*right number of rows \(300\), and their content differs/,
   },
   'two values swapped between rows': {
-    make: archive((b) =>
-      replace(
-        replace(b, '7\tshop customer 7\n', '7\tshop customer 8\n'),
-        '8\tshop customer 8\n9',
-        '8\tshop customer 7\n9',
-      ),
-    ),
+    make: archive((b) => {
+      const withoutSeven = replace(b, '\tshop customer 7\n', '\tshop customer ?\n')
+      const swapped = replace(withoutSeven, '\tshop customer 8\n', '\tshop customer 7\n')
+      return replace(swapped, '\tshop customer ?\n', '\tshop customer 8\n')
+    }),
     code: 3,
     says: /rows public\.customers: .*content differs/,
   },
   'a row that breaks a CHECK': {
-    make: archive((b) => replace(b, /\tnote [0-9a-f]{4}/.exec(b.toString('latin1'))![0], '\tforbidde')),
+    make: archive((b) => replace(b, /\tnote [0-9a-f]{4}/.exec(b.toString('latin1'))![0], '\tforbidden')),
     code: 3,
-    says: /rows public\.orders/,
+    says: /restore .*violates check constraint/,
   },
   'a row whose key is another one’s': {
-    make: archive((b) => replace(b, '\n8\tshop customer 8\n', '\n7\tshop customer 8\n')),
+    make: archive((b) => replace(b, '8\tshop customer 8\n', '7\tshop customer 8\n')),
     code: 3,
     says: /restore .*duplicate key|could not create unique index/,
   },

@@ -5,7 +5,7 @@ import type { Findings } from './check-run.ts'
 
 /** What a target in trouble says; none of it is the backup's fault. */
 const TARGET_TROUBLE =
-  /No space left on device|could not extend file|out of memory|out of shared memory|server closed the connection|terminating connection|connection to server .* failed|could not connect to server|the database system is (?:in recovery|shutting down|starting up)|could not write/i
+  /No space left on device|could not extend file|ERROR: +out of (?:shared )?memory|server closed the connection|terminating connection|connection to server .* failed|could not connect to server|the database system is (?:in recovery|shutting down|starting up)|could not write/i
 
 /**
  * Does `pg_restore --exit-on-error` take the whole archive? Warnings are kept. A target that ran out of
