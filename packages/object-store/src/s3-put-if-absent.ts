@@ -4,6 +4,7 @@ import { md5 } from './s3-checksum.ts'
 import { loadSdk } from './s3-context.ts'
 import type { S3Context } from './s3-context.ts'
 import { deleteObject, headObject, removeOwnObject, uploadTag } from './s3-object.ts'
+import { watchBody } from './s3-watch-body.ts'
 
 export interface PutIfAbsentOptions {
   readonly signal?: AbortSignal
@@ -29,20 +30,22 @@ export async function putIfAbsent(
       operation: 'PutObject',
       key,
       signal,
-      bodyBytes: body.length,
       awaitOutcome: true,
-      send: (abortSignal) =>
+      send: (abortSignal, moved) =>
         client.send(
-          new PutObjectCommand({
-            Bucket: bucket,
-            Key: fullKey(key),
-            Body: body,
-            ContentLength: body.length,
-            ContentMD5: md5(body).toString('base64'),
-            ContentType: contentType,
-            IfNoneMatch: '*',
-            Metadata: { [uploadTag]: tag },
-          }),
+          watchBody(
+            new PutObjectCommand({
+              Bucket: bucket,
+              Key: fullKey(key),
+              Body: body,
+              ContentLength: body.length,
+              ContentMD5: md5(body).toString('base64'),
+              ContentType: contentType,
+              IfNoneMatch: '*',
+              Metadata: { [uploadTag]: tag },
+            }),
+            moved,
+          ),
           { abortSignal },
         ),
     })

@@ -4,8 +4,6 @@ import type { Logger } from './logger.ts'
 import { ObjectStoreError } from './object-store-error.ts'
 import { isTransient, s3Error, s3ErrorFacts } from './s3-error.ts'
 
-/** An upload slower than this counts as stalled: its time limit grows by a second for each 64 KiB. */
-const slowestUploadBytesPerSecond = 64 * 1024
 /** How long a request that may take effect anyway is waited for after an abort, to learn whether it did. */
 const settleMs = 5000
 
@@ -22,15 +20,13 @@ export interface S3Request<T> {
   readonly operation: string
   readonly key?: string
   readonly signal?: AbortSignal
-  /** Bytes that the request sends; they lengthen its time limit. */
-  readonly bodyBytes?: number
   /**
    * For a request that makes an object appear: cutting it off would leave unknown whether it did, so
    * after an abort its answer is awaited for a while.
    */
   readonly awaitOutcome?: boolean
-  /** Called once per attempt. */
-  readonly send: (abortSignal: AbortSignal) => Promise<T>
+  /** Called once per attempt; a request with a body calls `moved` whenever bytes of it go out. */
+  readonly send: (abortSignal: AbortSignal, moved: () => void) => Promise<T>
 }
 
 export type S3Requester = <T>(request: S3Request<T>) => Promise<T>
@@ -78,20 +74,19 @@ export function s3Requester(options: S3RequesterOptions): S3Requester {
 }
 
 async function attempt<T>(request: S3Request<T>, { url, stallTimeoutMs }: S3RequesterOptions): Promise<T> {
-  const { operation, key, signal, bodyBytes = 0, awaitOutcome = false, send } = request
+  const { operation, key, signal, awaitOutcome = false, send } = request
   signal?.throwIfAborted()
   const cut = new AbortController()
   setMaxListeners(0, cut.signal)
-  const limitMs = stallTimeoutMs + (bodyBytes / slowestUploadBytesPerSecond) * 1000
   const stalled = (): void =>
     cut.abort(
       new ObjectStoreError(
         'STORE_STALLED',
-        `${operation} of ${key === undefined ? url : `${JSON.stringify(key)} in ${url}`} was not answered within ${Math.ceil(limitMs / 1000)} s; check the network and the store`,
+        `${operation} of ${key === undefined ? url : `${JSON.stringify(key)} in ${url}`} stood still for ${stallTimeoutMs / 1000} s; check the network and the store`,
         { details: { url, key, operation } },
       ),
     )
-  let timer = setTimeout(stalled, limitMs)
+  let timer = setTimeout(stalled, stallTimeoutMs)
   const onAbort = (): void => {
     clearTimeout(timer)
     if (awaitOutcome) timer = setTimeout(stalled, settleMs)
@@ -99,7 +94,7 @@ async function attempt<T>(request: S3Request<T>, { url, stallTimeoutMs }: S3Requ
   }
   signal?.addEventListener('abort', onAbort, { once: true })
   try {
-    const answer = await send(cut.signal)
+    const answer = await send(cut.signal, () => void timer.refresh())
     signal?.throwIfAborted()
     return answer
   } catch (error) {

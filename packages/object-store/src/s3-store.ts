@@ -25,7 +25,7 @@ export interface S3StoreOptions {
   readonly concurrency?: number
   /** Smallest part size to choose, at least 5 MiB. @default 8 MiB with a size hint, 16 MiB without */
   readonly partSizeBytes?: number
-  /** A request without an answer, or a download without a byte, for this long is given up; uploads have a second more per 64 KiB. @default 60000 */
+  /** A request in which no byte moves for this long, in either direction, is given up. @default 60000 */
   readonly stallTimeoutMs?: number
   /** How often a request is tried, on top of the client's own retries. @default 5 */
   readonly maxAttempts?: number

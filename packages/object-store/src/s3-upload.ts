@@ -14,6 +14,7 @@ import { loadSdk } from './s3-context.ts'
 import type { S3Context } from './s3-context.ts'
 import { abortMultipart } from './s3-multipart-abort.ts'
 import { headObject, removeOwnObject, uploadTag } from './s3-object.ts'
+import { watchBody } from './s3-watch-body.ts'
 
 /** Cleaning up after a store that stopped answering ends here. */
 const cleanUpMs = 60_000
@@ -99,19 +100,21 @@ async function sendWhole(upload: Upload, bytes: Uint8Array): Promise<Sent> {
     operation: 'PutObject',
     key,
     signal,
-    bodyBytes: bytes.length,
     awaitOutcome: true,
-    send: (abortSignal) =>
+    send: (abortSignal, moved) =>
       client.send(
-        new PutObjectCommand({
-          Bucket: bucket,
-          Key: fullKey(key),
-          Body: bytes,
-          ContentLength: bytes.length,
-          ContentMD5: digest.toString('base64'),
-          ContentType: contentType,
-          Metadata: { [uploadTag]: tag },
-        }),
+        watchBody(
+          new PutObjectCommand({
+            Bucket: bucket,
+            Key: fullKey(key),
+            Body: bytes,
+            ContentLength: bytes.length,
+            ContentMD5: digest.toString('base64'),
+            ContentType: contentType,
+            Metadata: { [uploadTag]: tag },
+          }),
+          moved,
+        ),
         { abortSignal },
       ),
   })
@@ -217,18 +220,20 @@ async function sendPart(
     operation: 'UploadPart',
     key,
     signal,
-    bodyBytes: bytes.length,
-    send: (abortSignal) =>
+    send: (abortSignal, moved) =>
       client.send(
-        new UploadPartCommand({
-          Bucket: bucket,
-          Key: fullKey(key),
-          UploadId: uploadId,
-          PartNumber: number,
-          Body: bytes,
-          ContentLength: bytes.length,
-          ContentMD5: digest.toString('base64'),
-        }),
+        watchBody(
+          new UploadPartCommand({
+            Bucket: bucket,
+            Key: fullKey(key),
+            UploadId: uploadId,
+            PartNumber: number,
+            Body: bytes,
+            ContentLength: bytes.length,
+            ContentMD5: digest.toString('base64'),
+          }),
+          moved,
+        ),
         { abortSignal },
       ),
   })

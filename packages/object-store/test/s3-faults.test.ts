@@ -1,4 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { Readable } from 'node:stream'
 import { S3Client } from '@aws-sdk/client-s3'
@@ -188,6 +190,28 @@ describe('s3Store behind a network that fails', () => {
       })
       nowhere.destroy()
     })
+  })
+
+  it('tells an upload that stands still half way, whatever the size of its parts', async () => {
+    // Takes connections, and reads nothing from them.
+    const standingStill = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
+    await once(standingStill, 'listening')
+    const { port } = standingStill.address() as AddressInfo
+    const client = new S3Client({
+      endpoint: `http://127.0.0.1:${port}`,
+      region: 'x',
+      credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
+      forcePathStyle: true,
+      maxAttempts: 1,
+    })
+    // 64 MiB in one request: more than the system's buffers take.
+    const stuck = open({ client, partSizeBytes: 65 * MiB, stallTimeoutMs: 500, maxAttempts: 1 })
+    await expect(stuck.put('object', Buffer.alloc(64 * MiB))).rejects.toMatchObject({
+      code: 'STORE_STALLED',
+      message: expect.stringContaining('PutObject of "object" in s3://') as string,
+    })
+    client.destroy()
+    standingStill.close()
   })
 
   it('never tries again after an abort', async () => {

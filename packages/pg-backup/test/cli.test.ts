@@ -63,7 +63,10 @@ describe('pg-backup', () => {
       code: 0,
       stderr: expect.stringContaining('intact') as string,
     })
-    const restored = await cli(['restore', id, '--of', 'app', '--dbname', 'copy', '--create', '--json'], env)
+    const restored = await cli(
+      ['restore', id, '--of', 'app', '--dbname', 'copy', '--create', '--json', '--quiet'],
+      env,
+    )
     expect(JSON.parse(restored.stdout)).toMatchObject({ id, database: 'copy' })
     expect(await server.query('SELECT count(*)::int AS rows FROM people', 'copy')).toEqual([{ rows: 500 }])
     await server.query('DROP DATABASE copy')
@@ -86,8 +89,19 @@ describe('pg-backup', () => {
     const done = await cli(['create', '--json', '--quiet', '--store', place.store.url])
     expect(JSON.parse(done.stdout)).toMatchObject({ database: 'app', manifest: { format: 'ops.backup/1' } })
     expect(done.stderr).toBe('')
-    const failed = await cli(['create', '--json', '--store', place.store.url, '--dbname', 'nowhere'])
-    expect(JSON.parse(failed.stdout)).toMatchObject({ error: { code: 'BACKUP_CONNECT_FAILED' } })
+    const failed = await cli([
+      'create',
+      '--json',
+      '--quiet',
+      '--store',
+      place.store.url,
+      '--dbname',
+      'nowhere',
+    ])
+    expect(JSON.parse(failed.stdout)).toMatchObject({
+      event: 'failed',
+      error: { code: 'BACKUP_CONNECT_FAILED' },
+    })
   })
 
   it('takes the database from DATABASE_URL', async () => {

@@ -1,8 +1,6 @@
 import { startFaultProxy, startPostgres, type Postgres } from '@ops/testbed'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { CreateBackupOptions } from '../src/create-backup.ts'
-import { createBackup } from '../src/create-backup.ts'
-import { listBackups } from '../src/list-backups.ts'
+import { createBackup, type BackupResult, type CreateBackupOptions } from '../src/create-backup.ts'
 import { connectionTo, temporaryStore } from './harness.ts'
 import { holdLock, isDumpWaiting } from './hold-lock.ts'
 import { until } from './until.ts'
@@ -21,15 +19,17 @@ beforeAll(async () => {
 
 afterAll(() => server?.stop())
 
-async function backUp(options: Partial<CreateBackupOptions> = {}) {
+async function backUp(options: Partial<CreateBackupOptions> = {}): Promise<BackupResult> {
   await using place = await temporaryStore()
-  try {
-    return await createBackup({ store: place.store, connection: connectionTo(server, 'app'), ...options })
-  } catch (error) {
-    expect(await place.files()).toEqual([])
-    expect(await listBackups({ store: place.store })).toEqual([])
-    throw error
-  }
+  const connection = connectionTo(server, 'app')
+  const backup = createBackup({ store: place.store, connection, ...options })
+  // However it ends: all of it is there, or nothing.
+  const files = await backup.then(
+    () => 2,
+    () => 0,
+  )
+  expect(await place.files()).toHaveLength(files)
+  return backup
 }
 
 describe('a locked table', () => {

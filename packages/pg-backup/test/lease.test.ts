@@ -11,5 +11,6 @@ beforeAll(async () => {
 
 afterAll(() => place?.[Symbol.asyncDispose]())
 
-describe('in a folder', () =>
-  describeLease(() => ({ store: place.store, url: pathToFileURL(place.folder).href, env: {} })))
+describe('in a folder', () => {
+  describeLease(() => ({ store: place.store, url: pathToFileURL(place.folder).href, env: {} }))
+})

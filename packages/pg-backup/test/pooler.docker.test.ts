@@ -4,5 +4,7 @@ import { describePooling } from './pooling-contract.ts'
 
 describe.each(Object.keys(PGBOUNCER_SUITES).filter((version) => version !== '1.18'))(
   'behind PgBouncer %s',
-  (version) => describePooling({ mode: 'container', version }),
+  (version) => {
+    describePooling({ mode: 'container', version })
+  },
 )

@@ -80,6 +80,6 @@ export function describePooling(options: Pick<PgBouncerOptions, 'mode' | 'versio
       default_pool_size: '1',
       reserve_pool_size: '0',
     })
-    await refuseTransactionPooling({ connection: through(pooler) })
+    await expect(refuseTransactionPooling({ connection: through(pooler) })).resolves.toBeUndefined()
   })
 }

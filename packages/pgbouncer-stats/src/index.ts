@@ -3,8 +3,6 @@ export {
   checkPooling,
   type CheckPoolingOptions,
   type PoolingCheck,
-  type PoolingClient,
-  type PoolingEndpoint,
   type PoolingReport,
 } from './check-pooling.ts'
 export { collectMetrics, type Collected, type CollectOptions, type Compat } from './collect-metrics.ts'
@@ -40,6 +38,8 @@ export {
 export { renderLintText, renderSarif } from './lint-report.ts'
 export { loadConfig, type LoadConfigOptions, type LoadedConfig } from './load-config.ts'
 export { renderText, type MetricFamily } from './metric-family.ts'
+export type { PoolingClient, PoolingEndpoint } from './pooling-client.ts'
+export { readPostgresLimits, type PostgresLimits } from './postgres-limits.ts'
 export {
   readPgBouncer,
   type AdminClient,

@@ -93,7 +93,11 @@ describe.each(Object.keys(POSTGRES_SUITES).map(Number))('PostgreSQL %i', (versio
         store,
         cluster,
         database: 'awkward',
-        connection: connectionTo(server, 'postgres'),
+        target: {
+          kind: 'server',
+          connection: connectionTo(server, 'postgres'),
+          allowSourceCluster: true,
+        },
         env,
       })
       expect(report.differences).toEqual([])
@@ -133,7 +137,7 @@ describe.each(Object.keys(POSTGRES_SUITES).map(Number))('PostgreSQL %i', (versio
       store,
       cluster,
       database: 'configured',
-      connection: connectionTo(server, 'postgres'),
+      target: { kind: 'server', connection: connectionTo(server, 'postgres'), allowSourceCluster: true },
       env,
     })
     expect(report).toMatchObject({ verdict: 'proven', differences: [], totals: { rows: 2 } })

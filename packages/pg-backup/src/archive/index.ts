@@ -1,3 +1,5 @@
+/** The base class of the errors below, with `code` and `details`. */
+export type { OpsError } from '@ops/internal-error'
 export { archiveErrorCodes, ArchiveError, isArchiveError } from './archive-error.ts'
 export type { ArchiveErrorCode, ArchiveErrorDetails } from './archive-error.ts'
 export type { ArchiveHeader } from './archive-header.ts'

@@ -14,8 +14,8 @@ interface Check {
  */
 const SCRIPT_CHECKS: readonly Check[] = [
   check(
-    ['set_config', 'advisory_', 'advisory-lock', 'currval(', 'lastval(', 'pgbouncer-audit'],
-    String.raw`set_config|advisory_(?:un)?lock|advisory-lock|currval\(|lastval\(|pgbouncer-audit`,
+    ['set_config', 'advisory', 'currval(', 'lastval(', 'pgbouncer-audit'],
+    String.raw`set_config|advisory_(?:un)?lock|pg_(?:try_)?advisory['"\`]|advisory-lock|currval\(|lastval\(|pgbouncer-audit`,
   ),
   check(
     ['set'],

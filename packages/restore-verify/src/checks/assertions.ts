@@ -27,7 +27,12 @@ export async function checkAssertions(
   for (const assertion of assertions) {
     const problem = await problemOf(assertion, startedAt, options)
     if (problem !== undefined)
-      differences.push({ check: 'assertions', object: assertion.name, expected: expectation(assertion), ...problem })
+      differences.push({
+        check: 'assertions',
+        object: assertion.name,
+        expected: expectation(assertion),
+        ...problem,
+      })
   }
   return { differences, note: `${assertions.length} made` }
 }
@@ -54,7 +59,11 @@ async function problemOf(
 }
 
 /** The query is a file of its own for psql, so that it may end with or without a semicolon. */
-async function answer({ sql }: Assertion, startedAt: string, options: PsqlOptions): Promise<string | ProgramError> {
+async function answer(
+  { sql }: Assertion,
+  startedAt: string,
+  options: PsqlOptions,
+): Promise<string | ProgramError> {
   const script = `BEGIN READ ONLY;\nSET LOCAL ops.backup_started_at = '${startedAt}';\n${sql.trim().replace(/;$/, '')}\n;\nROLLBACK;\n`
   try {
     return await runPsql(script, options)

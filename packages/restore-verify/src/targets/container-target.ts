@@ -5,7 +5,14 @@ import { ProgramError, runProgram } from '@ops/internal-subprocess'
 import { errorMessage } from '@ops/internal-error'
 import { RestoreVerifyError } from '../restore-verify-error.ts'
 import { guardArguments, startGuardedServer } from './guarded-server.ts'
-import { createOwnedFolder, isDead, parseOwner, removeDeadFolders, thisOwner, type Owner } from './owned-folder.ts'
+import {
+  createOwnedFolder,
+  isDead,
+  parseOwner,
+  removeDeadFolders,
+  thisOwner,
+  type Owner,
+} from './owned-folder.ts'
 import { DEFAULT_MEMORY_BYTES, serverSettings, type ServerLimits } from './server-settings.ts'
 import type { Target, TargetContext } from './target.ts'
 
@@ -30,12 +37,16 @@ const SERVER_FOLDER = '/tmp/ops-drill-server'
 const OTHER_MEMORY_FACTOR = 2
 
 /** Starts the container. Rejects with `VERIFY_TARGET_UNAVAILABLE`. */
-export async function openContainerTarget(options: ContainerTargetOptions, context: TargetContext): Promise<Target> {
+export async function openContainerTarget(
+  options: ContainerTargetOptions,
+  context: TargetContext,
+): Promise<Target> {
   const { docker = 'docker', image } = options
   const { env, signal, logger } = context
   for (const id of await removeDeadContainers(docker, context))
     logger?.warn({ container: id }, 'removed the container of a dead drill')
-  for (const each of await removeDeadFolders()) logger?.warn({ folder: each }, 'removed the folder of a dead drill')
+  for (const each of await removeDeadFolders())
+    logger?.warn({ folder: each }, 'removed the folder of a dead drill')
   const owner = await thisOwner(context.now)
   const folder = await createOwnedFolder(undefined, owner)
   try {
