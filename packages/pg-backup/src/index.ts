@@ -57,12 +57,7 @@ export {
   type ManifestObject,
   type ReadManifestOptions,
 } from './manifest.ts'
-export {
-  openBackup,
-  openTableOfContents,
-  type OpenBackupOptions,
-  type StoredBackup,
-} from './open-backup.ts'
+export { openBackup, openTableOfContents, type OpenBackupOptions, type StoredBackup } from './open-backup.ts'
 export { findPostgresProgram, type FindProgramOptions, type PostgresProgram } from './postgres-program.ts'
 export {
   restoreBackup,
