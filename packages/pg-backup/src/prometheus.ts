@@ -5,7 +5,12 @@ import { measures, type BackupMeasures } from './backup-measures.ts'
 import type { StoreMetrics } from './metrics-from-store.ts'
 
 export type { BackupMeasures } from './backup-measures.ts'
-export { metricsFromStore, type MetricsFromStoreOptions, type StoreMetrics } from './metrics-from-store.ts'
+export {
+  metricsFromStore,
+  type MetricsFromStoreOptions,
+  type StoredAttempt,
+  type StoreMetrics,
+} from './metrics-from-store.ts'
 
 type Labels = Record<string, string>
 
@@ -18,7 +23,6 @@ interface MetricOptions<Registry> {
 
 interface Gauge {
   set(labels: Labels, value: number): void
-  inc(labels: Labels, value: number): void
   remove(labels: Labels): void
 }
 
@@ -41,10 +45,20 @@ export interface BackupMetricsOptions<Registry> {
 /** Hooks for `createBackup`, and a way to show what is in a store. */
 export interface BackupMetrics extends Required<BackupHooks> {
   /**
-   * Shows what `metricsFromStore` found. Databases that it did not find disappear, unless a backup
-   * of theirs was finished here after the store was listed.
+   * Shows what `metricsFromStore` found, and nothing else: databases that it did not find disappear.
+   * Of a database that was backed up in this process since the store was listed, nothing changes.
    */
   show(found: StoreMetrics): void
+}
+
+type Database = Pick<BackupMeasures, 'cluster' | 'database'>
+
+/** What this process knows of a database. */
+interface Known {
+  readonly labels: Labels
+  running: number
+  /** When a backup of it began or ended here, in ms. */
+  changedAt: number
 }
 
 const FAILURE_CODES: readonly BackupFailureCode[] = [...backupErrorCodes, 'ABORTED', 'UNKNOWN']
@@ -59,16 +73,16 @@ export function createBackupMetrics<Registry>({
     new client.Gauge({ name: `ops_backup_${name}`, help, labelNames: ['cluster', 'database'], registers })
 
   const lastSuccess = gauge('last_success_timestamp_seconds', 'When the newest good backup was finished.')
-  const lastAttempt = gauge('last_attempt_timestamp_seconds', 'When the last attempt in this process began.')
+  const lastAttempt = gauge('last_attempt_timestamp_seconds', 'When the last attempt began.')
   const lastAttemptSuccess = gauge(
     'last_attempt_success',
-    'Whether the last attempt in this process that has ended was a success.',
+    'Whether the last attempt that has ended was a success.',
   )
   const duration = gauge('duration_seconds', 'How long the newest good backup took.')
   const rawBytes = gauge('raw_bytes', 'Size of the newest good backup before compression.')
   const storedBytes = gauge('stored_bytes', 'Size of the newest good backup in the store.')
   const rows = gauge('rows', 'Rows in the newest good backup; absent when they were not counted.')
-  const inProgress = gauge('in_progress', 'Backups that run in this process now.')
+  const inProgress = gauge('in_progress', 'Backups that run now.')
   const failures = new client.Counter({
     name: 'ops_backup_failures_total',
     help: 'Attempts in this process that failed, by error code.',
@@ -76,12 +90,23 @@ export function createBackupMetrics<Registry>({
     registers,
   })
 
-  /** The newest good backup that is shown, by database. */
-  const shown = new Map<string, BackupMeasures>()
+  const all = new Map<string, Known>()
+  const known = ({ cluster, database }: Database): Known => {
+    const name = JSON.stringify([cluster, database])
+    const each = all.get(name) ?? { labels: { cluster, database }, running: 0, changedAt: 0 }
+    all.set(name, each)
+    return each
+  }
+  const changed = (database: Database, running: -1 | 1): Labels => {
+    const each = known(database)
+    // A failure without a start: the list of databases could not be read.
+    each.running = Math.max(0, each.running + running)
+    each.changedAt = Date.now()
+    inProgress.set(each.labels, each.running)
+    return each.labels
+  }
   const showNewest = (backup: BackupMeasures): void => {
-    const { cluster, database } = backup
-    const labels = { cluster, database }
-    shown.set(seriesOf(backup), backup)
+    const { labels } = known(backup)
     lastSuccess.set(labels, Date.parse(backup.finishedAt) / 1000)
     duration.set(labels, backup.durationSeconds)
     rawBytes.set(labels, backup.rawBytes)
@@ -89,52 +114,37 @@ export function createBackupMetrics<Registry>({
     if (backup.rows === undefined) rows.remove(labels)
     else rows.set(labels, backup.rows)
   }
-  const forget = ({ cluster, database }: BackupMeasures): void => {
-    const labels = { cluster, database }
-    shown.delete(seriesOf(labels))
-    for (const each of [lastSuccess, duration, rawBytes, storedBytes, rows]) each.remove(labels)
-  }
 
   return {
-    onStart({ cluster, database, startedAt }) {
-      const labels = { cluster, database }
-      lastAttempt.set(labels, Date.parse(startedAt) / 1000)
-      inProgress.inc(labels, 1)
+    onStart(attempt) {
+      const labels = changed(attempt, 1)
+      lastAttempt.set(labels, Date.parse(attempt.startedAt) / 1000)
       // There from the start, so that the first failure is an increase.
       for (const code of FAILURE_CODES) failures.inc({ ...labels, code }, 0)
     },
-    onSuccess({ cluster, database, result }) {
-      const labels = { cluster, database }
-      inProgress.inc(labels, -1)
-      lastAttemptSuccess.set(labels, 1)
-      showNewest(measures(result.manifest))
+    onSuccess(success) {
+      lastAttemptSuccess.set(changed(success, -1), 1)
+      showNewest(measures(success.result.manifest))
     },
-    onFailure({ cluster, database, code }) {
-      const labels = { cluster, database }
-      inProgress.inc(labels, -1)
+    onFailure(failure) {
+      const labels = changed(failure, -1)
       lastAttemptSuccess.set(labels, 0)
-      failures.inc({ ...labels, code }, 1)
+      failures.inc({ ...labels, code: failure.code }, 1)
     },
-    show({ asOf, backups }) {
-      const isOutdated = (backup: BackupMeasures): boolean => isBefore(backup.finishedAt, asOf)
-      const found = new Set(backups.map(seriesOf))
-      for (const backup of shown.values()) {
-        if (!found.has(seriesOf(backup)) && isOutdated(backup)) forget(backup)
+    show({ asOf, backups, attempts }) {
+      const isOlder = (database: Database): boolean => known(database).changedAt < Date.parse(asOf)
+      for (const { labels, running, changedAt } of all.values()) {
+        if (changedAt >= Date.parse(asOf) || running > 0) continue
+        for (const each of [lastSuccess, duration, rawBytes, storedBytes, rows]) each.remove(labels)
+        for (const each of [lastAttempt, lastAttemptSuccess, inProgress]) each.remove(labels)
       }
-      for (const backup of backups) {
-        const present = shown.get(seriesOf(backup))
-        const isNews =
-          present === undefined || isOutdated(present) || isBefore(present.finishedAt, backup.finishedAt)
-        if (isNews) showNewest(backup)
+      for (const backup of backups.filter(isOlder)) showNewest(backup)
+      for (const attempt of attempts.filter(isOlder)) {
+        const { labels, running } = known(attempt)
+        lastAttempt.set(labels, Date.parse(attempt.startedAt) / 1000)
+        inProgress.set(labels, Math.max(running, Number(attempt.inProgress)))
+        if (attempt.succeeded !== undefined) lastAttemptSuccess.set(labels, Number(attempt.succeeded))
       }
     },
   }
-}
-
-function isBefore(one: string, other: string): boolean {
-  return Date.parse(one) < Date.parse(other)
-}
-
-function seriesOf({ cluster, database }: { cluster: string; database: string }): string {
-  return JSON.stringify([cluster, database])
 }

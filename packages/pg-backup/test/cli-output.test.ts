@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { needs, startPostgres, type Postgres } from '@ops/testbed'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import { temporaryFolder, temporaryStore } from './harness.ts'
 import { holdLock, isDumpWaiting } from './hold-lock.ts'
@@ -9,6 +9,9 @@ import { startCli } from './start-cli.ts'
 import { hasTerminal, startOnTerminal } from './terminal.ts'
 import { until } from './until.ts'
 import { reset, startReceiver, status } from './webhook-receiver.ts'
+
+// Every step is a process of its own, and a busy machine has many.
+vi.setConfig({ testTimeout: 300_000 })
 
 const CLI = `"${process.execPath}" "${join(import.meta.dirname, '../src/cli.ts')}"`
 
@@ -73,7 +76,7 @@ describe('--json prints events, as their published schema says', () => {
     const { id } = first.at(-1) as { id: string }
 
     // Held until the estimate is there.
-    const lock = await holdLock(server, 'app', 'people')
+    using lock = await holdLock(server, 'app', 'people')
     const second = startCli(['create', '--json'], { ...server.env('app'), ...env })
     await until(() => isDumpWaiting(server))
     await until(() => second.stdoutSoFar().includes('"estimate"'))
@@ -193,7 +196,7 @@ describe('on a terminal', () => {
 
   it.for([
     { columns: 120, fields: /rows {2}table 0.* stored {2}\d+/ },
-    { columns: 40, fields: /^~0 % of the last backup's size$/ },
+    { columns: 34, fields: /^~0 % of the last backup's size$/ },
   ])(
     'of $columns columns shows as much of the progress as fits, and takes it away',
     async ({ columns, fields }, context) => {
@@ -201,7 +204,7 @@ describe('on a terminal', () => {
       await using place = await temporaryStore()
       const env = { ...server.env('app'), OPS_STORE: place.store.url }
       await run(['create', '--quiet'], env)
-      const lock = await holdLock(server, 'app', 'people')
+      using lock = await holdLock(server, 'app', 'people')
       await using terminal = startOnTerminal(`${CLI} create`, columns, env)
       await until(() => linesOf(terminal.screen).some((line) => fields.test(line)))
       for (const line of linesOf(terminal.screen)) expect(line.length).toBeLessThan(columns)
@@ -214,7 +217,7 @@ describe('on a terminal', () => {
   it('Ctrl-C stops it, and leaves nothing', async (context) => {
     needs(context, hasTerminal(), "there is no util-linux's script on this machine")
     await using place = await temporaryStore()
-    const lock = await holdLock(server, 'app', 'people')
+    using lock = await holdLock(server, 'app', 'people')
     const env = { ...server.env('app'), OPS_STORE: place.store.url }
     await using terminal = startOnTerminal(`${CLI} create`, 80, env)
     await until(() => isDumpWaiting(server))

@@ -85,22 +85,22 @@ async function help(...command: string[]): Promise<string> {
   return stdout
 }
 
+/** When a line of a crontab is run. */
+const TIMES = /^(?:[\d*]+ ){5} */gm
+
 describe('examples work as they stand:', () => {
   it.each([[], ...COMMANDS.map((command) => [command])])('pg-backup %s --help', async (...command) => {
     const text = await help(...command)
     const examples = [...text.matchAll(/^ {2}\$ (.*)$/gm)].map((match) => match[1]!)
     expect(examples.length + Number(command[0] === 'completion')).toBeGreaterThan(0)
-    for (const example of examples) await expect(run(example), example).resolves.toBeUndefined()
+    for (const example of examples) await run(example)
   })
 
   it('the README', async () => {
     const readme = await readFile(join(import.meta.dirname, '../README.md'), 'utf8')
     const blocks = [...readme.matchAll(/^```(?:sh|crontab)\n(.*?)^```$/gms)].map((match) => match[1]!)
     expect(blocks.length).toBeGreaterThanOrEqual(4)
-    for (const block of blocks)
-      await expect(
-        run(block.replaceAll(/^(?:\S+ ){5} */gm, (times) => (times.includes('*') ? '' : times))),
-      ).resolves.toBeUndefined()
+    for (const block of blocks) await run(block.replaceAll(TIMES, ''))
   })
 })
 

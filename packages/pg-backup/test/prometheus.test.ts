@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createBackup, type BackupResult, type CreateBackupOptions } from '../src/index.ts'
 import { createBackupMetrics, metricsFromStore, type BackupMetrics } from '../src/prometheus.ts'
 import { connectionTo, temporaryStore } from './harness.ts'
+import { holdLock, isDumpWaiting } from './hold-lock.ts'
+import { until } from './until.ts'
 
 let server: Postgres
 
@@ -64,6 +66,17 @@ function backUp(database: string, options: Partial<CreateBackupOptions>): Promis
   return createBackup({ connection: connectionTo(server, database), ...options } as CreateBackupOptions)
 }
 
+/** Options of a backup that is stopped when its dump is stored. */
+function abortedWhenPublishing(): Partial<CreateBackupOptions> {
+  const controller = new AbortController()
+  return {
+    signal: controller.signal,
+    onProgress: ({ phase }) => {
+      if (phase === 'publish') controller.abort(new Error('stopped'))
+    },
+  }
+}
+
 describe.each([
   ['prom-client', withPromClient],
   ['@prometheus-io/client', withSuccessor],
@@ -119,8 +132,36 @@ describe.each([
       newestGood(old, 'cluster="eu",database="shop"'),
     )
     expect(newestGood(fresh)).not.toContain(undefined)
-    for (const unknowable of ['last_attempt_timestamp_seconds', 'last_attempt_success', 'in_progress'])
-      expect(valueOf(fresh, unknowable)).toBeUndefined()
+    expect(valueOf(fresh, 'last_attempt_success')).toBe(1)
+    expect(valueOf(fresh, 'in_progress')).toBe(0)
+    expect(valueOf(fresh, 'last_attempt_timestamp_seconds')).toBeGreaterThanOrEqual(
+      valueOf(old, 'last_attempt_timestamp_seconds')!,
+    )
+  })
+
+  it('say of a store that the last attempt failed, and that one is under way', async () => {
+    await using place = await temporaryStore()
+    const { store } = place
+    await backUp('app', { store })
+    await expect(backUp('app', { store, ...abortedWhenPublishing() })).rejects.toThrow('stopped')
+    const { metrics, read } = start()
+    metrics.show(await metricsFromStore({ store }))
+    const failed = await read()
+    expect(valueOf(failed, 'last_attempt_success')).toBe(0)
+    expect(valueOf(failed, 'last_success_timestamp_seconds')).toBeLessThan(
+      valueOf(failed, 'last_attempt_timestamp_seconds')!,
+    )
+
+    using lock = await holdLock(server, 'app', 'people')
+    const running = backUp('app', { store })
+    await until(() => isDumpWaiting(server))
+    metrics.show(await metricsFromStore({ store }))
+    expect(valueOf(await read(), 'in_progress')).toBe(1)
+    lock.release()
+    await running
+    metrics.show(await metricsFromStore({ store }))
+    const done = await read()
+    expect([valueOf(done, 'in_progress'), valueOf(done, 'last_attempt_success')]).toEqual([0, 1])
   })
 
   it('do not fall back to what a listing that began earlier has found', async () => {
@@ -131,7 +172,7 @@ describe.each([
     const early = await metricsFromStore({ store })
     const { manifest } = await backUp('app', { store, hooks: [metrics] })
     metrics.show(early)
-    metrics.show({ ...early, backups: [] })
+    metrics.show({ ...early, backups: [], attempts: [] })
     expect(valueOf(await read(), 'last_success_timestamp_seconds')).toBe(
       Date.parse(manifest.finishedAt) / 1000,
     )

@@ -29,45 +29,40 @@ export interface Output extends Disposable {
   done(result: object, lines: readonly string[], data?: string): Promise<void>
 }
 
-const EVENT_INTERVAL_MS = 1000
-
-export function createOutput({ json, quiet }: OutputFlags, context: CliContext): Output {
-  return json === true ? jsonOutput(context, quiet === true) : textOutput(context, quiet === true)
-}
-
-function textOutput(context: CliContext, quiet: boolean): Output {
-  const line = createProgressLine()
+export function createOutput({ json = false, quiet = false }: OutputFlags, context: CliContext): Output {
+  // On one terminal events and a line that is rewritten would be in each other's way.
+  const hasLine = !quiet && !(json && process.stdout.isTTY)
+  const line = hasLine ? createProgressLine() : undefined
+  const hasEvents = json && !quiet
+  const isTooSoon = rareness()
   return {
-    progress: (_event, fields) => {
-      if (!quiet) line.update(...fields())
+    progress: (event, fields) => {
+      line?.update(...fields())
+      if (hasEvents && !isTooSoon(event)) void context.printEvent({ event: 'progress', ...event })
     },
-    event: () => undefined,
-    done: async (_result, lines, data) => {
-      line.clear()
-      if (quiet) return
-      for (const each of lines) context.say(each)
-      if (data !== undefined) await context.print(`${data}\n`)
+    event: (event) => {
+      if (hasEvents) void context.printEvent(event)
     },
-    [Symbol.dispose]: () => line.clear(),
+    done: async (result, lines, data) => {
+      line?.clear()
+      if (!quiet) for (const each of lines) context.say(each)
+      if (json) await context.printEvent({ event: 'done', ...result })
+      else if (!quiet && data !== undefined) await context.print(`${data}\n`)
+    },
+    [Symbol.dispose]: () => line?.clear(),
   }
 }
 
+const EVENT_INTERVAL_MS = 1000
+
 /** Of one phase of one database an event a second is enough. */
-function jsonOutput(context: CliContext, quiet: boolean): Output {
+function rareness(): (event: ProgressEvent) => boolean {
   const shown = new Map<unknown, { phase: string; at: number }>()
-  return {
-    progress: (event) => {
-      const at = performance.now()
-      const before = shown.get(event['database'])
-      const isSoon = before?.phase === event.phase && at - before.at < EVENT_INTERVAL_MS
-      if (quiet || isSoon) return
-      shown.set(event['database'], { phase: event.phase, at })
-      void context.printEvent({ event: 'progress', ...event })
-    },
-    event: (event) => {
-      if (!quiet) void context.printEvent(event)
-    },
-    done: (result) => context.printEvent({ event: 'done', ...result }),
-    [Symbol.dispose]: () => undefined,
+  return ({ phase, database }) => {
+    const at = performance.now()
+    const before = shown.get(database)
+    if (before?.phase === phase && at - before.at < EVENT_INTERVAL_MS) return true
+    shown.set(database, { phase, at })
+    return false
   }
 }
