@@ -87,7 +87,11 @@ export async function restoreBackup(options: RestoreBackupOptions): Promise<Rest
   if (options.createDatabase !== true && options.allowNonEmpty !== true) await refuseFilled(options)
   // Unpacking checks what it unpacks, so one pass over the store does for both.
   await using staged = isStaged(options) ? await unpack(options, unlocker) : undefined
-  if (staged === undefined && options.checkFirst !== false) await checkBackup(options)
+  if (options.checkFirst !== false) {
+    const objects =
+      staged === undefined ? manifest.objects : manifest.objects.filter(({ role }) => role === 'globals')
+    await checkBackup({ ...options, manifest: { ...manifest, objects } })
+  }
 
   const globals = options.globals === true ? await globalsInto(options, unlocker) : undefined
   if (options.createDatabase === true) await createDatabase(options)
