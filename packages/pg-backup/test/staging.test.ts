@@ -3,12 +3,15 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ObjectStore } from '@ops/object-store'
 import { startFaultProxy, startPostgres, type Postgres } from '@ops/testbed'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createBackup, type CreateBackupOptions } from '../src/create-backup.ts'
 import { listBackups } from '../src/list-backups.ts'
 import { connectionTo, shell, temporaryFolder, temporaryStore, type TemporaryFolder } from './harness.ts'
 import { startCli } from './start-cli.ts'
 import { until } from './until.ts'
+
+// A backup starts a dozen programs, which take their time on a busy machine.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 300_000 })
 
 const MB = 1_000_000
 /** 16 tables of 1 MB each. */
