@@ -119,13 +119,15 @@ async function problemsOfFailure(
   const { code, message, details } = error as BackupError
   const named = (details?.leftBehind ?? []).join(' ')
   const says = `${code}: ${message}`
+  const published: string[] = []
+  for (const id of backups) published.push(...(await problemsOfManifest(place, id)))
   return [
+    ...published,
     ...(error instanceof BackupError ? [] : [`it failed with no BackupError: ${says}`]),
     ...(expected === 'published' ? [`it was to succeed, and failed: ${says}`] : []),
     ...(expected instanceof RegExp && !expected.test(code) ? [`another code was expected: ${says}`] : []),
     ...(/undefined|\[object|\n\s+at /.test(message) || message.length < 30 ? [`not clear: ${says}`] : []),
     ...[...keys, ...uploads].filter((each) => !named.includes(each)).map((each) => `left unnamed: ${each}`),
-    ...(await Promise.all(backups.map((id) => problemsOfManifest(place, id)))).flat(),
   ]
 }
 
