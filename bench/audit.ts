@@ -13,7 +13,7 @@ export const name = 'audit'
 
 const CLI = fileURLToPath(new URL('../packages/pgbouncer-audit/dist/cli.js', import.meta.url))
 const PEER = fileURLToPath(new URL('audit/parse-everything.ts', import.meta.url))
-const METER = new URL('audit/meter.ts', import.meta.url).href
+const METER = new URL('harness/meter.ts', import.meta.url).href
 const MAX_PEAK_MIB = 500
 
 interface Used {

@@ -50,20 +50,42 @@ export async function compare(options: Described & Contest<number, number>): Pro
   return judge({ ...options, pairs, ours: (value) => value, peer: (value) => value })
 }
 
-/**
- * Runs ours and the peer in turns, and who goes first takes turns too, so that a machine that
- * slows down or warms up meanwhile does so for both.
- */
+/** Runs ours and the peer in turns. */
 export async function alternate<Ours, Peer>(options: Contest<Ours, Peer>): Promise<Pair<Ours, Peer>[]> {
-  const { runs = 5, warmups = 1 } = options
+  const { ours, peer, ...rest } = options
+  return await takeTurns<{ ours: Ours; peer: Peer }>({ ...rest, contestants: { ours, peer } })
+}
+
+export interface Turns<Measured> {
+  /** Shown while it runs. */
+  readonly case: string
+  /** Number of rounds, 5 or more. @default 5 */
+  readonly runs?: number
+  /** Rounds that are run before and not counted. @default 1 */
+  readonly warmups?: number
+  readonly contestants: {
+    readonly [Name in keyof Measured]: () => Promise<Measured[Name]> | Measured[Name]
+  }
+}
+
+/**
+ * Runs each contestant once a round, and who goes first takes turns too, so that a machine that
+ * slows down or warms up meanwhile does so for all.
+ */
+export async function takeTurns<Measured>(options: Turns<Measured>): Promise<Measured[]> {
+  const { runs = 5, warmups = 1, contestants } = options
   if (runs < 5) throw new RangeError('runs must be 5 or more: a median of fewer says little')
-  const pairs: Pair<Ours, Peer>[] = []
+  const names = Object.keys(contestants) as (keyof Measured)[]
+  const rounds: Measured[] = []
   for (let round = -warmups; round < runs; round += 1) {
     progress(`${options.case}: ${round < 0 ? 'warming up' : `run ${round + 1} of ${runs}`}`)
-    const pair = round % 2 === 0 ? await oursFirst(options) : await peerFirst(options)
-    if (round >= 0) pairs.push(pair)
+    const measured: Partial<Measured> = {}
+    const first = (round + warmups) % names.length
+    for (const name of [...names.slice(first), ...names.slice(0, first)])
+      measured[name] = await contestants[name]()
+    if (round >= 0) rounds.push(measured as Measured)
   }
-  return pairs
+  return rounds
 }
 
 /** Makes a case of one of the things that were measured in the pairs of one contest. */
@@ -98,16 +120,6 @@ export async function seconds(work: () => unknown): Promise<number> {
   const start = performance.now()
   await work()
   return (performance.now() - start) / 1000
-}
-
-async function oursFirst<Ours, Peer>(contest: Contest<Ours, Peer>): Promise<Pair<Ours, Peer>> {
-  const ours = await contest.ours()
-  return { ours, peer: await contest.peer() }
-}
-
-async function peerFirst<Ours, Peer>(contest: Contest<Ours, Peer>): Promise<Pair<Ours, Peer>> {
-  const peer = await contest.peer()
-  return { ours: await contest.ours(), peer }
 }
 
 function median(values: readonly number[]): number {

@@ -1,4 +1,6 @@
 import { defineConfig } from 'tsup'
 import { opsPackage } from '../../tsup.base.ts'
 
-export default defineConfig(opsPackage({ index: 'src/index.ts', prometheus: 'src/prometheus.ts', cli: 'src/cli.ts' }))
+export default defineConfig(
+  opsPackage({ index: 'src/index.ts', prometheus: 'src/prometheus.ts', cli: 'src/cli.ts' }),
+)

@@ -55,7 +55,7 @@ describe('BER as DER', () => {
   })
 
   it('throws nothing but DerError at garbage', () => {
-    const refusal = (bytes: Uint8Array): unknown => {
+    const unexpected = (bytes: Uint8Array): unknown => {
       try {
         berToDer(Buffer.from(bytes))
         return undefined
@@ -63,14 +63,18 @@ describe('BER as DER', () => {
         return error instanceof DerError ? undefined : error
       }
     }
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => refusal(bytes) === undefined))
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        expect(unexpected(bytes)).toBeUndefined()
+      }),
+    )
   })
 
   it.each([
     ['no end', '3080020101'],
     ['a primitive element without a length', '0480010203'],
     ['a length beyond the end', '3005010100'],
-    ['a part that is no octet string', '2480020101' + '0000'],
+    ['a part that is no octet string', '24800201010000'],
     ['nested a thousand times', '3080'.repeat(1000)],
   ])('refuses %s', (_what, hex) => {
     expect(() => berToDer(Buffer.from(hex, 'hex'))).toThrow(DerError)

@@ -120,9 +120,10 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
     },
     learn: (report) => {
       if (options.sans !== true || !allNamed().has(report.target)) return
-      const names = sanTargets([report])
       // A server that is down for a moment has not lost its names.
-      if (names.length === 0 || names.join('\n') === sansOf.get(report.target)?.join('\n')) return
+      if (report.endpoints.every(({ chain }) => chain.length === 0)) return
+      const names = sanTargets([report])
+      if (names.join('\n') === (sansOf.get(report.target) ?? []).join('\n')) return
       sansOf.set(report.target, names)
       onChange(current())
     },

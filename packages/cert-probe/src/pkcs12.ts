@@ -62,6 +62,8 @@ const CIPHERS: Readonly<Record<string, readonly [name: string, keyBytes: number]
 const MAX_ITERATIONS = 10_000_000
 /** The old derivation runs in JavaScript, so it gets fewer. OpenSSL's default is 2,048, Firefox's 600,000. */
 const MAX_LEGACY_ITERATIONS = 1_000_000
+/** A password that costs more to check by the MAC is found wrong when decrypting, which is native. */
+const MAX_MAC_ITERATIONS = 100_000
 /** So many rounds take a few milliseconds; then others have their turn. */
 const ROUNDS_AT_A_TIME = 5000
 const derive = promisify(pbkdf2)
@@ -110,9 +112,9 @@ async function checkPassword(
   const [digestInfo, salt, iterations] = readSequence(macData)
   const [algorithm, digest] = readSequence(digestInfo)
   const hash = DIGESTS[readOid(readSequence(algorithm)[0])]
-  // Newer MACs (RFC 9579) are left alone: a wrong password then shows when decrypting.
-  if (hash === undefined) return
   const rounds = iterations === undefined ? 1 : readSmallInteger(iterations)
+  // Newer MACs (RFC 9579) are left alone too.
+  if (hash === undefined || rounds > MAX_MAC_ITERATIONS) return
   const expected = expectTag(digest, TAG.octetString).content
   const key = await deriveLegacy(
     hash,

@@ -122,6 +122,6 @@ describe('the verdict', () => {
     const first = issue({ subject: [['CN', 'Same leaf']], issuer: same[0], dns: ['a.example'] })
     const startedAt = performance.now()
     expect(verdictOf([first, ...same]).isTrusted).toBe(false)
-    expect(performance.now() - startedAt).toBeLessThan(5000)
+    expect(performance.now() - startedAt).toBeLessThan(20_000)
   })
 })

@@ -1,10 +1,15 @@
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { dockerAvailable, needs } from '@ops/testbed'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { discoverCaddy } from '../src/discover-caddy.ts'
+import { exchange } from '../src/http-exchange.ts'
+import type { ProbeReport } from '../src/report.ts'
 import { probe, type ProbeOptions } from '../src/probe.ts'
 import { probeMany } from '../src/probe-many.ts'
 import { createTrustStore, type TrustStore } from '../src/trust.ts'
@@ -14,6 +19,7 @@ import { issue } from './pki.ts'
 
 /** So short that a renewal can be waited for: Caddy renews when a third of it is left. */
 const LIFETIME_SECONDS = 60
+const CLI = fileURLToPath(new URL('../src/cli.ts', import.meta.url))
 const SITES = ['shop.test', 'www.shop.test', 'api.shop.test']
 
 describe('Caddy with certificates of an ACME server', () => {
@@ -56,6 +62,7 @@ describe('Caddy with certificates of an ACME server', () => {
     expect(sites).toEqual([
       { name: '*.wild.test', target: `wild.test:${httpsPort}`, isWildcard: true },
       { name: 'api.shop.test', target: `api.shop.test:${httpsPort}`, isWildcard: false },
+      { name: 'localhost', target: `localhost:${httpsPort}`, isWildcard: false },
       { name: 'shop.test', target: `shop.test:${httpsPort}`, isWildcard: false },
       { name: 'www.shop.test', target: `www.shop.test:${httpsPort}`, isWildcard: false },
     ])
@@ -93,6 +100,67 @@ describe('Caddy with certificates of an ACME server', () => {
       .not.toBe(first!.chain[0]!.fingerprintSha256)
   })
 
+  describe('on the command line', () => {
+    let args: string[] = []
+    beforeAll(async () => {
+      if (caddy === undefined) return
+      const rootFile = '/tmp/caddy/caddy/pki/authorities/local/root.crt'
+      await writeFile(join(folder, 'caddy-root.pem'), await caddy.exec('cat', rootFile))
+      args = ['-4', '--ca', join(folder, 'caddy-root.pem'), '--caddy', adminUrl]
+    })
+
+    it('check --caddy probes all its sites', async (context) => {
+      needs(context, caddy !== undefined, 'Docker is not there')
+      const { stdout } = await execFileWhatever([CLI, 'check', '--json', '--timeout', '5s', ...args])
+      const reports = JSON.parse(stdout) as ProbeReport[]
+      const statuses = new Map(reports.map(({ target, status }) => [target, status]))
+      const sites = await discoverCaddy({ adminUrl })
+      expect([...statuses.keys()].toSorted()).toEqual(sites.map(({ target }) => target).toSorted())
+      // Only this name leads to the Caddy without the tests' resolver.
+      expect(statuses.get(`localhost:${httpsPort}`)).toBe('ok')
+    })
+
+    it('serve --caddy probes them on a schedule, and follows when sites are added', async (context) => {
+      needs(context, caddy !== undefined, 'Docker is not there')
+      const listen = ['--listen', '127.0.0.1:0', '--interval', '1s', '--timeout', '5s']
+      const child = spawn(process.execPath, [CLI, 'serve', ...listen, ...args], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      })
+      try {
+        let said = ''
+        child.stderr.on('data', (data: Buffer) => (said += data.toString()))
+        const url = (): string | undefined => /listening on (\S+?),/.exec(said)?.[1]
+        await expect.poll(url, { timeout: 60_000 }).toBeDefined()
+        const metrics = async (): Promise<string> => (await fetch(`${url()}/metrics`)).text()
+        const target = `localhost:${httpsPort}`
+        await expect
+          .poll(metrics, { timeout: 60_000 })
+          .toContain(`probe_success{target="${target}",location="127.0.0.1:${httpsPort}"} 1`)
+        expect(await metrics()).toContain('ops_cert_discovery_success{source="caddy"} 1')
+        expect((await fetch(`${url()}/probe?module=tcp&target=${target}`)).status).toBe(200)
+        expect((await fetch(`${url()}/probe?module=tcp&target=late.shop.test:${httpsPort}`)).status).toBe(403)
+        const route = {
+          match: [{ host: ['late.shop.test'] }],
+          handle: [{ handler: 'static_response', body: 'late' }],
+        }
+        // Not by fetch, whose headers are a browser's, which Caddy turns away.
+        await exchange(new URL('/config/apps/http/servers/main/routes', adminUrl), {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: Buffer.from(JSON.stringify(route)),
+          maxBytes: 1024,
+          signal: AbortSignal.timeout(60_000),
+        })
+        await expect
+          .poll(metrics, { timeout: 60_000 })
+          .toContain(`ops_cert_probe_last_run_timestamp_seconds{target="late.shop.test:${httpsPort}"`)
+      } finally {
+        child.kill('SIGTERM')
+        await once(child, 'close')
+      }
+    })
+  })
+
   it('says so when the admin API is not there', async (context) => {
     needs(context, caddy !== undefined, 'Docker is not there')
     await expect(discoverCaddy({ adminUrl: 'http://127.0.0.1:1' })).rejects.toMatchObject({
@@ -100,6 +168,13 @@ describe('Caddy with certificates of an ACME server', () => {
     })
   })
 })
+
+/** What a program prints, whatever its exit code is. */
+function execFileWhatever(args: readonly string[]): Promise<{ stdout: string }> {
+  const { promise, resolve } = Promise.withResolvers<{ stdout: string }>()
+  execFile(process.execPath, [...args], { maxBuffer: 64 << 20 }, (_error, stdout) => resolve({ stdout }))
+  return promise
+}
 
 async function startPebble(
   image: string,
@@ -156,6 +231,7 @@ function caddyConfig(folder: string, acme: number, http: number, https: number, 
     { match: [{ host: ['shop.test', 'www.shop.test'] }], handle },
     { handle: [{ handler: 'subroute', routes: [{ match: [{ host: ['api.shop.test'] }], handle }] }] },
     { match: [{ host: ['*.wild.test'] }], handle },
+    { match: [{ host: ['localhost'] }], handle },
   ]
   const issuer = {
     module: 'acme',
@@ -180,8 +256,13 @@ function caddyConfig(folder: string, acme: number, http: number, https: number, 
       // Caddy takes the names of inner routes for its own only when it is told to.
       tls: {
         certificates: { automate: ['api.shop.test'] },
-        automation: { renew_interval: '2s', policies: [{ issuers: [issuer] }] },
+        automation: {
+          renew_interval: '2s',
+          // The name that also leads to this machine outside of the tests' resolver.
+          policies: [{ subjects: ['localhost'], issuers: [{ module: 'internal' }] }, { issuers: [issuer] }],
+        },
       },
+      pki: { certificate_authorities: { local: { install_trust: false } } },
     },
   }
 }

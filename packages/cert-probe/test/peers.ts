@@ -1,12 +1,14 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { isListening } from './endpoints.ts'
 
 const run = promisify(execFile)
 const FOLDER = fileURLToPath(new URL('docker/', import.meta.url))
+const STARTTLS_FOLDER = fileURLToPath(new URL('../../../docker/starttls/', import.meta.url))
 
 /** A program from the image of peers, running in the network of this machine. */
 export interface Peer {
@@ -18,17 +20,25 @@ export interface Peer {
 
 /** Builds the image of peers from a Debian release, unless it is there. */
 export async function buildPeers(suite: 'trixie' | 'sid'): Promise<string> {
+  return buildImage('ops-cert-probe-peers', FOLDER, suite)
+}
+
+/** The same for the image of servers that change to TLS on request. */
+export async function buildStartTlsServers(): Promise<string> {
+  return buildImage('ops-cert-probe-starttls', STARTTLS_FOLDER, 'trixie')
+}
+
+async function buildImage(name: string, folder: string, suite: string): Promise<string> {
   const hash = createHash('sha256')
-    .update(readFileSync(`${FOLDER}Dockerfile`))
-    .digest('hex')
-    .slice(0, 12)
-  const tag = `ops-cert-probe-peers:${suite}-${hash}`
+  for (const file of readdirSync(folder).toSorted())
+    hash.update(`${file}\0`).update(readFileSync(join(folder, file)))
+  const tag = `${name}:${suite}-${hash.digest('hex').slice(0, 12)}`
   const isThere = await run('docker', ['image', 'inspect', tag]).then(
     () => true,
     () => false,
   )
   if (!isThere)
-    await run('docker', ['build', '--build-arg', `SUITE=${suite}`, '--tag', tag, FOLDER], {
+    await run('docker', ['build', '--build-arg', `SUITE=${suite}`, '--tag', tag, folder], {
       maxBuffer: 64 << 20,
     })
   return tag

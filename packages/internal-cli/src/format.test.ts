@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { formatBytes, formatDuration, formatTable, graphemes } from './format.ts'
+import { formatBytes, formatDuration, formatTable, printable, textWidth, truncate } from './format.ts'
 import { parseBytes, parseDurationMs, parseInteger } from './parse.ts'
 
 describe('sizes', () => {
@@ -79,9 +79,32 @@ describe('a table', () => {
     fc.assert(
       fc.property(fc.array(row), (rows) => {
         for (const line of formatTable(columns, rows, 40).split('\n')) {
-          expect(graphemes(line).length).toBeLessThanOrEqual(40)
+          expect(textWidth(line)).toBeLessThanOrEqual(40)
         }
       }),
     )
+  })
+})
+
+describe('text on a terminal', () => {
+  it.each([
+    ['orders', 6],
+    ['注文', 4],
+    ['한글', 4],
+    ['🚀', 2],
+    ['e\u0301', 1],
+    ['\u001B[31mred\u001B[39m', 3],
+  ])('%j takes %d columns', (text, columns) => {
+    expect(textWidth(text)).toBe(columns)
+  })
+
+  it('is cut to the columns there are', () => {
+    expect(truncate('注文番号', 8)).toBe('注文番号')
+    expect(truncate('注文番号', 7)).toBe('注文番…')
+    expect(truncate('注文番号', 6)).toBe('注文…')
+  })
+
+  it('cannot move the cursor, clear the screen or turn its reading direction', () => {
+    expect(printable('a\u001B[2J\r\nb\u007F\u009B\u202Ec ü 注')).toBe('a␛[2J␍␊b␡\uFFFD\uFFFDc ü 注')
   })
 })

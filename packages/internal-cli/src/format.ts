@@ -67,19 +67,60 @@ export function formatTable(
 
 function fit(cell: string, width: number, align: 'left' | 'right'): string {
   const length = textWidth(cell)
-  if (length > width)
-    return `${graphemes(stripVTControlCharacters(cell))
-      .slice(0, width - 1)
-      .join('')}…`
+  if (length > width) return truncate(stripVTControlCharacters(cell), width)
   const padding = ' '.repeat(width - length)
   return align === 'right' ? padding + cell : cell + padding
 }
 
-function textWidth(cell: string): number {
-  return graphemes(stripVTControlCharacters(cell)).length
+/** Columns that a text takes on a terminal; without its colours. */
+export function textWidth(text: string): number {
+  if (PLAIN.test(text)) return text.length
+  return graphemes(stripVTControlCharacters(text)).reduce(
+    (width, each) => width + (WIDE.test(each) ? 2 : 1),
+    0,
+  )
 }
 
+/** What most cells are. */
+const PLAIN = /^[ -~]*$/
+
+/** East Asian wide and fullwidth characters, and emoji (Unicode Standard Annex 11, by its blocks). */
+const WIDE =
+  /^(?:\p{Emoji_Presentation}|[\u1100-\u115F\u2E80-\uA4CF\uA960-\uA97C\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6]|\p{Script=Han})/u
+
+/**
+ * The text with every character that could move a cursor, clear a screen or turn the reading
+ * direction made visible: names of tables come from databases and buckets, which are not trusted.
+ */
+export function printable(text: string): string {
+  return text.replaceAll(/[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]/gu, (character) => {
+    const code = character.codePointAt(0)!
+    if (code < 0x20) return String.fromCodePoint(0x2400 + code)
+    return code === 0x7f ? '\u2421' : '\uFFFD'
+  })
+}
+
+/** One printable line of what a program underneath may have said in many: a log or a mail of cron holds it together. */
+export function oneLine(text: string): string {
+  return printable(text.trim().replaceAll(/\s*\n\s*/g, '; '))
+}
+
+/** The text in at most `width` columns, its end cut off by `…` where it is longer. */
+export function truncate(text: string, width: number): string {
+  if (textWidth(text) <= width) return text
+  let kept = ''
+  let left = width - 1
+  for (const each of graphemes(text)) {
+    left -= textWidth(each)
+    if (left < 0) break
+    kept += each
+  }
+  return `${kept}…`
+}
+
+const segmenter = new Intl.Segmenter('en')
+
 /** What a reader sees as single characters, also where they have several code points. */
-export function graphemes(text: string): string[] {
-  return Array.from(new Intl.Segmenter('en').segment(text), ({ segment }) => segment)
+function graphemes(text: string): string[] {
+  return Array.from(segmenter.segment(text), ({ segment }) => segment)
 }

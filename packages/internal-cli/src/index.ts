@@ -1,5 +1,13 @@
 /** The look, the vocabulary and the exit codes that all `@ops/*` command lines share. */
 export { EXIT, runCli, UsageError, type CliContext, type CliDefinition } from './run-cli.ts'
-export { formatBytes, formatCount, formatDuration, formatTable, type Column } from './format.ts'
+export {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatTable,
+  oneLine,
+  printable,
+  type Column,
+} from './format.ts'
 export { parseBytes, parseDurationMs, parseInteger } from './parse.ts'
 export { createProgressLine, type ProgressLine } from './progress-line.ts'

@@ -1,9 +1,12 @@
-import { graphemes } from './format.ts'
+import { printable, textWidth, truncate } from './format.ts'
 
 /** One line on stderr that shows how far a long job is. */
 export interface ProgressLine {
-  /** Shows `text` now on a terminal (at most ten times a second), and rarely elsewhere. */
-  update(text: string): void
+  /**
+   * Shows this now on a terminal (at most ten times a second), and rarely elsewhere. Of several
+   * fields, the most important first, a narrow terminal gets as many as fit.
+   */
+  update(...fields: readonly string[]): void
   /** Takes the line away, so that a result can be printed in its place. */
   clear(): void
 }
@@ -24,11 +27,13 @@ export function createProgressLine(
   let shownAt = onTerminal ? Number.NEGATIVE_INFINITY : now()
   let isShown = false
   return {
-    update(text) {
+    update(...fields) {
       if (now() - shownAt < intervalMs) return
       shownAt = now()
       isShown = true
-      stream.write(onTerminal ? `\r\u001B[2K${truncate(text, (stream.columns ?? 80) - 1)}` : `${text}\n`)
+      stream.write(
+        onTerminal ? `\r\u001B[2K${fitted(fields, (stream.columns || 80) - 1)}` : `${joined(fields)}\n`,
+      )
     },
     clear() {
       if (onTerminal && isShown) stream.write('\r\u001B[2K')
@@ -37,7 +42,12 @@ export function createProgressLine(
   }
 }
 
-function truncate(text: string, width: number): string {
-  const characters = graphemes(text)
-  return characters.length <= width ? text : `${characters.slice(0, width - 1).join('')}…`
+function joined(fields: readonly string[]): string {
+  return fields.map(printable).join('  ')
+}
+
+function fitted(fields: readonly string[], width: number): string {
+  let count = fields.length
+  while (count > 1 && textWidth(joined(fields.slice(0, count))) > width) count -= 1
+  return truncate(joined(fields.slice(0, count)), width)
 }

@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { styleText } from 'node:util'
 import { Command, CommanderError } from 'commander'
 import { errorMessage } from '@ops/internal-error'
+import { addCompletion } from './completion/completion-command.ts'
+import { oneLine } from './format.ts'
 
 /** Exit codes of every bin. A signal ends a bin with 128 + its number, after it has cleaned up. */
 export const EXIT = { done: 0, failed: 1, usage: 2, findings: 3 } as const
@@ -22,6 +24,8 @@ export interface CliContext {
   print(text: string): Promise<void>
   /** Writes one JSON document and a newline to stdout. */
   printJson(value: unknown): Promise<void>
+  /** Writes JSON on one line to stdout, for commands that print one event a line. */
+  printEvent(event: unknown): Promise<void>
   /** Writes a line for people to stderr. */
   say(line: string): void
   /** Sets the exit code for a command that did its work (`EXIT.findings`, say). */
@@ -62,6 +66,7 @@ async function execute(definition: CliDefinition): Promise<number> {
     env: process.env,
     print,
     printJson: (value) => print(`${JSON.stringify(value, bigintAsNumber, 2)}\n`),
+    printEvent: (event) => print(`${JSON.stringify(event, bigintAsNumber)}\n`),
     say: (line) => void process.stderr.write(`${line}\n`),
     exitWith: (code) => {
       exitCode = code
@@ -77,6 +82,7 @@ async function execute(definition: CliDefinition): Promise<number> {
       outputError: (text, write) => write(text.replace(/^error: /, `${definition.name}: `)),
     })
   definition.build(program, context)
+  addCompletion(program, print)
   inheritSettings(program)
 
   try {
@@ -116,11 +122,11 @@ async function reportError(
   context: CliContext,
 ): Promise<void> {
   const { code, details } = (error ?? {}) as { code?: unknown; details?: unknown }
-  const message = errorMessage(error)
+  const message = oneLine(errorMessage(error))
   const suffix = typeof code === 'string' ? ` [${code}]` : ''
   context.say(`${styleText('red', `${definition.name}:`, { stream: process.stderr })} ${message}${suffix}`)
   if (process.env['OPS_DEBUG'] !== undefined && error instanceof Error) context.say(String(error.stack))
-  if (asJson) await context.printJson({ error: { code, message, details } })
+  if (asJson) await context.printEvent({ event: 'failed', error: { code, message, details } })
 }
 
 interface TrappedSignals {

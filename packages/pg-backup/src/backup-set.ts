@@ -53,13 +53,25 @@ export function leaseFolder(cluster: string, database: string): string {
   return `${encodeSegment(cluster)}/lease/${encodeSegment(database)}/`
 }
 
+/** The database whose lease has an object of this key, or `undefined` when the key is of something else. */
+export function databaseOfLeaseKey(key: string): Omit<BackupRef, 'id'> | undefined {
+  const [cluster, kind, database, name, ...more] = key.split('/')
+  if (kind !== 'lease' || name === undefined || more.length > 0) return undefined
+  return decodeNames(cluster!, database!)
+}
+
 /** The backup whose manifest has this key, or `undefined` when the key is of something else. */
 export function backupOfManifestKey(key: string): BackupRef | undefined {
   const [cluster, kind, database, id, name, ...more] = key.split('/')
   if (kind !== 'logical' || name !== MANIFEST_NAME || more.length > 0) return undefined
   if (id === undefined || backupIdTime(id) === undefined) return undefined
+  const names = decodeNames(cluster!, database!)
+  return names && { ...names, id }
+}
+
+function decodeNames(cluster: string, database: string): Omit<BackupRef, 'id'> | undefined {
   try {
-    return { cluster: decodeURIComponent(cluster!), database: decodeURIComponent(database!), id }
+    return { cluster: decodeURIComponent(cluster), database: decodeURIComponent(database) }
   } catch {
     return undefined
   }

@@ -7,6 +7,7 @@ import {
   type BackupResult,
   type CreateBackupOptions,
 } from './create-backup.ts'
+import { withFailureHook } from './hooks.ts'
 import { listDatabases } from './list-databases.ts'
 
 export interface CreateAllBackupsOptions extends Omit<CreateBackupOptions, 'onProgress'> {
@@ -54,7 +55,7 @@ export interface CreateAllBackupsResult {
 /**
  * Backs up every database of a server that is no template and takes connections, each as
  * `createBackup` does and into a set of its own, a few at a time. One that fails does not stop the
- * others: look at `failed`.
+ * others: look at `failed`. The hooks hear of each database, and of the list when that fails.
  *
  * Rejects with `BACKUP_BAD_OPTIONS`, with `BACKUP_CONNECT_FAILED` when the databases cannot be
  * listed, with `BACKUP_NO_DATABASE` when there is none or a pattern matches none, and with
@@ -67,7 +68,9 @@ export async function createAllBackups(options: CreateAllBackupsOptions): Promis
   if (!(Number.isInteger(concurrency) && concurrency >= 1))
     throw new BackupError('BACKUP_BAD_OPTIONS', `concurrency is ${concurrency}; it must be 1 or more`)
   const startedAt = now()
-  const names = await listDatabases({ connection, env, signal, include, exclude })
+  const names = await withFailureHook(common, () =>
+    listDatabases({ connection, env, signal, include, exclude }),
+  )
   const rateLimit = rateLimitOf(common)
 
   const backUp = async (database: string): Promise<DatabaseOutcome> => {

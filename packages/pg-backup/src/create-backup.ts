@@ -8,6 +8,7 @@ import { resolveCompression, type BackupCompression } from './compression.ts'
 import { describeConnection, type PgConnection } from './connection.ts'
 import { dumpDatabase } from './dump-database.ts'
 import { checkEncryption, type BackupEncryption } from './encryption.ts'
+import { withHooks, type BackupHooks } from './hooks.ts'
 import { acquireLease, noLease, type Lease, type LeaseHolder, type LeaseOptions } from './lease.ts'
 import type { Logger } from './logger.ts'
 import type { Manifest, ManifestObject } from './manifest.ts'
@@ -90,6 +91,10 @@ export interface CreateBackupOptions {
   /** What a dead run left is removed when it is older than that. @default 24 */
   readonly graceHours?: number
   readonly onProgress?: (progress: BackupProgress) => void
+  /** Told how it went: callbacks, a `webhookNotifier`, the metrics of `@ops/pg-backup/prometheus`. */
+  readonly hooks?: readonly BackupHooks[]
+  /** How long a hook may take before it is warned about and left alone. @default 60_000 */
+  readonly hookTimeoutMs?: number
   /** @default silent */
   readonly logger?: Logger
   readonly signal?: AbortSignal
@@ -118,7 +123,7 @@ export interface BackupResult extends BackupRef {
  *
  * Rejects with {@link BackupError} or, when aborted, with `signal.reason`.
  */
-export function createBackup(options: CreateBackupOptions): Promise<BackupResult> {
+export async function createBackup(options: CreateBackupOptions): Promise<BackupResult> {
   return createPacedBackup(options, rateLimitOf(options))
 }
 
@@ -128,13 +133,14 @@ export async function createPacedBackup(
   rateLimit: RateLimit | undefined,
 ): Promise<BackupResult> {
   const { signal, retry } = options
-  signal?.throwIfAborted()
-  checkOptions(options)
   const onRetry = (progress: RetryProgress): void => {
     options.logger?.warn({ ...progress }, `attempt ${progress.attempt} failed: ${progress.message}`)
     options.onProgress?.(progress)
   }
-  return withRetries({ ...retry, signal, onRetry }, () => attemptBackup(options, rateLimit))
+  return withHooks(options, () => {
+    checkOptions(options)
+    return withRetries({ ...retry, signal, onRetry }, () => attemptBackup(options, rateLimit))
+  })
 }
 
 export function rateLimitOf({ rateLimitBytesPerSecond }: CreateBackupOptions): RateLimit | undefined {

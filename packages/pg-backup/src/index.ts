@@ -31,6 +31,14 @@ export {
 export type { BackupCompression, Compression, CompressionAlgorithm } from './compression.ts'
 export { parseIdentities, type BackupEncryption, type BackupKeys } from './encryption.ts'
 export { digestDatabase, type DigestDatabaseOptions } from './digest-database.ts'
+export type {
+  BackupAttempt,
+  BackupFailure,
+  BackupFailureCode,
+  BackupHooks,
+  BackupSuccess,
+  HookContext,
+} from './hooks.ts'
 export {
   findBackup,
   listBackups,
@@ -49,7 +57,7 @@ export {
   type ManifestObject,
   type ReadManifestOptions,
 } from './manifest.ts'
-export { openBackup, type OpenBackupOptions, type StoredBackup } from './open-backup.ts'
+export { openBackup, openTableOfContents, type OpenBackupOptions, type StoredBackup } from './open-backup.ts'
 export { findPostgresProgram, type FindProgramOptions, type PostgresProgram } from './postgres-program.ts'
 export {
   restoreBackup,
@@ -61,3 +69,5 @@ export type { RetryOptions, RetryProgress } from './retry.ts'
 export type { RestoredGlobals } from './restore-globals.ts'
 export { quoteIdentifier, quoteLiteral, runPsql, type PsqlOptions } from './run-psql.ts'
 export { readServerFacts, type ServerFacts } from './server-facts.ts'
+export { webhookNotifier, type WebhookFormat, type WebhookOptions } from './webhook.ts'
+export { WEBHOOK_FORMAT, type WebhookMessage } from './webhook-message.ts'

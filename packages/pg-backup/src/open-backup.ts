@@ -40,6 +40,21 @@ export async function openBackup(options: OpenBackupOptions): Promise<Readable> 
 }
 
 /**
+ * The plain table of contents of a backup: of the custom layout the archive, which begins with it; of
+ * the directory layout the file `toc.dat`. Rejects and fails as {@link openBackup} does.
+ */
+export async function openTableOfContents(options: OpenBackupOptions): Promise<Readable> {
+  const { manifest } = options
+  if (manifest.layout === 'custom') return openBackup(options)
+  const toc = manifest.objects.find(({ role }) => role === 'toc')
+  if (toc !== undefined) return openPlain(options, toc, await unlockBackup(options))
+  throw new BackupError(
+    'BACKUP_MANIFEST_INVALID',
+    `the manifest of ${manifest.id} names no object with the role "toc"`,
+  )
+}
+
+/**
  * Tries the keys on a backup, and returns what opens its objects; `undefined` for one that is not
  * encrypted. Rejects with `BACKUP_KEY_MISSING` or `BACKUP_KEY_WRONG`.
  */

@@ -3,10 +3,13 @@ import { once } from 'node:events'
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startPostgres, startS3, type Postgres, type S3Server } from '@ops/testbed'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { holdLock, isDumpWaiting } from './hold-lock.ts'
 import { shell, temporaryFolder, temporaryStore } from './harness.ts'
 import { until } from './until.ts'
+
+// Every step is a process of its own, and a busy machine has many.
+vi.setConfig({ testTimeout: 300_000 })
 
 const CLI = join(import.meta.dirname, '../src/cli.ts')
 
@@ -63,7 +66,10 @@ describe('pg-backup', () => {
       code: 0,
       stderr: expect.stringContaining('intact') as string,
     })
-    const restored = await cli(['restore', id, '--of', 'app', '--dbname', 'copy', '--create', '--json'], env)
+    const restored = await cli(
+      ['restore', id, '--of', 'app', '--dbname', 'copy', '--create', '--json', '--quiet'],
+      env,
+    )
     expect(JSON.parse(restored.stdout)).toMatchObject({ id, database: 'copy' })
     expect(await server.query('SELECT count(*)::int AS rows FROM people', 'copy')).toEqual([{ rows: 500 }])
     await server.query('DROP DATABASE copy')
@@ -86,8 +92,19 @@ describe('pg-backup', () => {
     const done = await cli(['create', '--json', '--quiet', '--store', place.store.url])
     expect(JSON.parse(done.stdout)).toMatchObject({ database: 'app', manifest: { format: 'ops.backup/1' } })
     expect(done.stderr).toBe('')
-    const failed = await cli(['create', '--json', '--store', place.store.url, '--dbname', 'nowhere'])
-    expect(JSON.parse(failed.stdout)).toMatchObject({ error: { code: 'BACKUP_CONNECT_FAILED' } })
+    const failed = await cli([
+      'create',
+      '--json',
+      '--quiet',
+      '--store',
+      place.store.url,
+      '--dbname',
+      'nowhere',
+    ])
+    expect(JSON.parse(failed.stdout)).toMatchObject({
+      event: 'failed',
+      error: { code: 'BACKUP_CONNECT_FAILED' },
+    })
   })
 
   it('takes the database from DATABASE_URL', async () => {
@@ -165,7 +182,7 @@ describe('bad input gets one clear line', () => {
     'an unknown command': { args: () => ['craete'], code: 2, says: /create/ },
     'an unknown flag': { args: (folder) => [...intoFolder(folder), '--fast'], code: 2, says: /--fast/ },
     'a level out of range': {
-      args: (folder) => [...intoFolder(folder), '--level', '99'],
+      args: (folder) => [...intoFolder(folder), '--compress', 'zstd:99'],
       code: 2,
       says: /from 1 to 19/,
     },

@@ -51,7 +51,8 @@ async function expectFailure(run: RunningCli, code: string, says: RegExp): Promi
   expect(ended.stderr.trim()).toMatch(new RegExp(String.raw`\[${code}\]$`))
   expect(ended.stderr).not.toMatch(/^\s+at /m)
   expect(ended.code).toBe(1)
-  expect(JSON.parse(ended.stdout)).toMatchObject({ error: { code } })
+  const events = ended.stdout.trim().split('\n')
+  expect(JSON.parse(events.at(-1)!)).toMatchObject({ event: 'failed', error: { code } })
   expect(await run.processes()).toEqual([])
   return ended
 }

@@ -7,13 +7,14 @@ export async function holdLock(
   server: Postgres,
   database: string,
   table: string,
-): Promise<{ release(): void }> {
+): Promise<{ release(): void } & Disposable> {
   const psql = spawn('psql', ['--no-psqlrc', '--quiet', '--tuples-only'], {
     env: { ...process.env, ...server.env(database) },
   })
   psql.stdin.write(`BEGIN; LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE; SELECT 'held';\n`)
   await once(psql.stdout, 'data')
-  return { release: () => void psql.kill('SIGKILL') }
+  const release = (): void => void psql.kill('SIGKILL')
+  return { release, [Symbol.dispose]: release }
 }
 
 export async function isDumpWaiting(server: Postgres): Promise<boolean> {

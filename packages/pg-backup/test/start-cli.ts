@@ -17,6 +17,7 @@ export interface EndedCli {
 /** A run of the bin in a process group of its own, so that every process it started can be found. */
 export interface RunningCli {
   readonly ended: Promise<EndedCli>
+  stdoutSoFar(): string
   /** Sends the signal to the bin alone, as `kill` and a supervisor do. */
   kill(signal: NodeJS.Signals): void
   /** The processes of its group that live, the bin among them while it runs. */
@@ -29,8 +30,13 @@ export function startCli(args: readonly string[], env: NodeJS.ProcessEnv): Runni
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   })
+  let stdout = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text
+  })
   return {
     ended: end(child),
+    stdoutSoFar: () => stdout,
     kill: (signal) => void child.kill(signal),
     processes: () => processGroup(child.pid!),
   }

@@ -21,6 +21,5 @@ export {
   type LiveFinding,
 } from './live/audit-live.ts'
 export { readLiveProfile } from './live/live-profile.ts'
-export { findStartupRefusals } from './live/startup-refusals.ts'
 export { createBaseline, withoutBaseline, type Baseline } from './baseline.ts'
 export { parsePgbouncerIni } from './pgbouncer-ini.ts'

@@ -30,9 +30,8 @@ export function readUnit(input: UnitInput): { unit: Unit; warnings: readonly str
     case 'component':
       return readScript(`${path}.ts`, scriptOfComponent(source), input.project)
     case 'sql': {
-      const outcome = readSqlFile(file, source)
-      if ('note' in outcome) return { unit: { statements: [], facts: [] }, warnings: [outcome.note] }
-      return { unit: { statements: outcome.statements, facts: [] }, warnings: [] }
+      const { statements, note } = readSqlFile(file, source)
+      return { unit: { statements, facts: [] }, warnings: note === undefined ? [] : [note] }
     }
     case 'prisma':
       return {

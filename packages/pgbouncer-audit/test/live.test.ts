@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
@@ -13,7 +15,6 @@ import {
 } from '@ops/testbed'
 import { auditLive, type LiveFinding } from '../src/live/audit-live.ts'
 import { readLiveProfile } from '../src/live/live-profile.ts'
-import { findStartupRefusals } from '../src/live/startup-refusals.ts'
 
 const CLI = fileURLToPath(new URL('../src/cli.ts', import.meta.url))
 const hasPgbouncer = findProgram('pgbouncer') !== undefined
@@ -144,7 +145,10 @@ describe('the live audit', () => {
       await expect(client.connect()).rejects.toThrow('unsupported startup parameter')
     }
     await expect
-      .poll(async () => findStartupRefusals(await pgbouncer.logText()))
+      .poll(async () => {
+        const { findings } = await auditLive({ connection: direct, pgbouncerLog: await pgbouncer.logText() })
+        return findings.filter((finding) => finding.source === 'PgBouncer log')
+      })
       .toEqual([
         expect.objectContaining({
           ruleId: 'PGB050',
@@ -169,10 +173,20 @@ describe('the live audit', () => {
   it('is a command, with the exit code of findings', async (context) => {
     present(context)
     await pooled.query('CREATE TEMP TABLE seen_by_cli (id int)')
-    const { status, stdout } = spawnSync(process.execPath, [CLI, 'live', '--json'], {
+    const folder = mkdtempSync(join(tmpdir(), 'ops-audit-live-'))
+    const log = join(folder, 'pgbouncer.log')
+    writeFileSync(
+      log,
+      'C-0x1: app/web@10.0.0.1:5000 closing because: unsupported startup parameter: geqo (age=0s)\n',
+    )
+    const { status, stdout } = spawnSync(process.execPath, [CLI, 'live', '--json', '--pgbouncer-log', log], {
       encoding: 'utf8',
       env: { ...process.env, DATABASE_URL: postgres.url('postgres') },
     })
+    rmSync(folder, { recursive: true })
+    expect(JSON.parse(stdout).findings).toContainEqual(
+      expect.objectContaining({ ruleId: 'PGB050', source: 'PgBouncer log', subject: 'geqo' }),
+    )
     expect(JSON.parse(stdout).findings).toContainEqual(
       expect.objectContaining({ subject: expect.stringContaining('seen_by_cli') }),
     )

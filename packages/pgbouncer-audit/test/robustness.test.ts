@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -16,6 +16,19 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }))
 function write(path: string, text: string | Buffer): void {
   mkdirSync(join(folder, path, '..'), { recursive: true })
   writeFileSync(join(folder, path), text)
+}
+
+/** Root may read everything, so it becomes somebody else meanwhile. */
+async function asNobody<T>(work: () => Promise<T>): Promise<T> {
+  if (process.geteuid?.() !== 0) return await work()
+  const nobody = 65534
+  chownSync(folder, nobody, nobody)
+  process.seteuid!(nobody)
+  try {
+    return await work()
+  } finally {
+    process.seteuid!(0)
+  }
 }
 
 async function warningsBesideTheHazard(): Promise<string[]> {
@@ -61,13 +74,12 @@ describe('what cannot be audited is a warning, and the rest is audited', () => {
     expect(await warningsBesideTheHazard()).toEqual([expect.stringMatching(/^dangling\.ts: .*leads nowhere/)])
   })
 
-  it('a folder and a file that cannot be read', async (context) => {
+  it('a folder and a file that cannot be read', async () => {
     write('closed/inner.ts', HAZARD)
     write('closed.ts', HAZARD)
     chmodSync(join(folder, 'closed'), 0)
     chmodSync(join(folder, 'closed.ts'), 0)
-    if (process.getuid?.() === 0) context.skip('root may read everything')
-    const warnings = await warningsBesideTheHazard()
+    const warnings = await asNobody(warningsBesideTheHazard)
     chmodSync(join(folder, 'closed'), 0o700)
     expect(warnings).toEqual([
       expect.stringMatching(/^closed: The folder cannot be read/),
@@ -92,9 +104,35 @@ describe('what cannot be audited is a warning, and the rest is audited', () => {
     expect((await warningsBesideTheHazard()).length).toBeLessThanOrEqual(1)
   })
 
+  it('thousands of variables of one name, as minified code has them', async () => {
+    const part = 'function e(e){let t=e+1;const n=(e)=>t+e;return n(t)?`set ${e} = ${t}`:n(e)}'
+    write('bundle.js', `${part.repeat(8_000)}client.query('LISTEN jobs')`)
+    const { findings } = await auditSource({ cwd: folder })
+    expect(findings.map((finding) => finding.file)).toEqual(['bundle.js', 'good.ts'])
+  })
+
   it('an unterminated string in SQL', async () => {
-    write('open.sql', "SELECT 'a")
-    expect(await warningsBesideTheHazard()).toEqual([])
+    write('open.sql', "SELECT set_config('a")
+    expect(await warningsBesideTheHazard()).toEqual([
+      expect.stringMatching(/^open\.sql: Cannot be parsed as SQL/),
+    ])
+  })
+
+  it('one broken statement in a script of SQL', async () => {
+    write('script.sql', 'SELECT 1;\nSELEC 2 FROM;\nSELECT :id, set_config(:name, :value, true);')
+    expect(await warningsBesideTheHazard()).toEqual([
+      expect.stringMatching(/^script\.sql: The statement on line 2 is not PostgreSQL's SQL/),
+    ])
+  })
+
+  it.each([
+    ['types in JavaScript', 'types.js', `export const wait = (client: Client): Promise<void> => ${HAZARD}`],
+    ['JSX in TypeScript', 'page.ts', `export const page = <p>{await client.query('LISTEN jobs')}</p>`],
+  ])('but not %s', async (_what, path, code) => {
+    write(path, code.replace('await ', ''))
+    const { findings, stats } = await auditSource({ cwd: folder })
+    expect(findings.map((finding) => finding.file)).toContain(path)
+    expect(stats.warnings).toEqual([])
   })
 })
 
@@ -109,6 +147,20 @@ describe('which files are audited', () => {
     write('node_modules/x/index.js', HAZARD)
     const { findings } = await auditSource({ cwd: folder })
     expect(findings.map((finding) => finding.file)).toEqual(['good.ts', 'src/b.gen.ts'])
+  })
+
+  it('nor those that the repository around the folder ignores, unless the folder itself was asked for', async () => {
+    mkdirSync(join(folder, '.git'))
+    write('.gitignore', '*.gen.ts\nout/\n')
+    write('apps/api/a.gen.ts', HAZARD)
+    write('apps/api/b.ts', HAZARD)
+    write('out/c.ts', HAZARD)
+    const filesUnder = async (path: string): Promise<string[]> => {
+      const { findings } = await auditSource({ cwd: join(folder, path) })
+      return findings.map((finding) => finding.file)
+    }
+    expect(await filesUnder('apps/api')).toEqual(['b.ts'])
+    expect(await filesUnder('out')).toEqual(['c.ts'])
   })
 
   it('a connection is known in the files that import it', async () => {

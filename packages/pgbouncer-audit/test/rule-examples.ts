@@ -12,8 +12,16 @@ import type { ProfileInput } from '../src/profile.ts'
 import { runExample } from './example-runner.ts'
 import { PRELUDE, readRulePages } from './rule-pages.ts'
 
-/** More code that breaks on some versions only; judged like the pages' own. */
-const VERSION_DEPENDENT = [
+/** More code, some of which breaks on some versions only; judged like the pages' own. */
+const MORE_EXAMPLES = [
+  {
+    ruleId: 'PGB004',
+    what: 'SET SESSION AUTHORIZATION',
+    breaks: `await alice.query('SET SESSION AUTHORIZATION app_reader')
+      await bob.query('BEGIN')
+      const { rows } = await bob.query('SELECT session_user::text AS role')
+      assert.equal(rows[0].role, 'app_reader')`,
+  },
   {
     ruleId: 'PGB001',
     what: 'IntervalStyle',
@@ -121,7 +129,7 @@ export function describeRuleExamples(server: Server): void {
       expect(pgbouncer.version).toContain(server.version)
     })
 
-    for (const { ruleId, what, breaks } of VERSION_DEPENDENT) {
+    for (const { ruleId, what, breaks } of MORE_EXAMPLES) {
       it(`${ruleId}, ${what}: reported exactly where it breaks`, async (context) => {
         present(context)
         const reported = await reports(breaks, ruleId, profile)

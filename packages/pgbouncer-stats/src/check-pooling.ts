@@ -1,16 +1,6 @@
 import { errorMessage } from '@ops/internal-error'
-
-/** The slice of a `pg.Client` that is needed. */
-export interface PoolingClient {
-  query(
-    query: string | { text: string; values?: unknown[]; name?: string },
-  ): Promise<{ rows: readonly Record<string, unknown>[] }>
-}
-
-/** Opens a connection of its own each time, and closes it; a `pg.Pool` will not do, since it hides which connection is used. */
-export interface PoolingEndpoint {
-  connect(): Promise<PoolingClient & { end(): Promise<void> }>
-}
+import { LEAK_CHECKS, leftoverChecks } from './check-leaks.ts'
+import { backendOf, withClient, type PoolingClient, type PoolingEndpoint } from './pooling-client.ts'
 
 export interface CheckPoolingOptions {
   /** Through PgBouncer. */
@@ -36,7 +26,7 @@ export interface PoolingReport {
   readonly checks: readonly PoolingCheck[]
 }
 
-type Check = (options: Required<Omit<CheckPoolingOptions, 'signal'>>) => Promise<string>
+export type Check = (options: Required<Omit<CheckPoolingOptions, 'signal'>>) => Promise<string>
 
 /**
  * Proves that a URL really goes through PgBouncer in transaction mode: that connections are shared,
@@ -44,7 +34,9 @@ type Check = (options: Required<Omit<CheckPoolingOptions, 'signal'>>) => Promise
  */
 export async function checkPooling(options: CheckPoolingOptions): Promise<PoolingReport> {
   const { pooled, direct, queries = 100, concurrency = 10, signal } = options
-  const checks: PoolingCheck[] = []
+  signal?.throwIfAborted()
+  const leftovers = leftoverChecks(pooled, concurrency).map(([name, work]) => outcome(name, work))
+  const checks: PoolingCheck[] = await Promise.all(leftovers)
   for (const [name, check] of CHECKS) {
     signal?.throwIfAborted()
     checks.push(await outcome(name, check({ pooled, direct, queries, concurrency })))
@@ -78,21 +70,8 @@ const CHECKS: readonly (readonly [string, Check])[] = [
   ['named-prepared', namedPrepared],
   ['transactions', ({ pooled, queries }) => repeat(pooled, queries, inTransaction)],
   ['concurrent', concurrent],
-  ['settings-do-not-leak', settingsDoNotLeak],
-  ['temporary-tables-do-not-leak', temporaryTablesDoNotLeak],
+  ...LEAK_CHECKS,
 ]
-
-async function withClient<T>(
-  endpoint: PoolingEndpoint,
-  work: (client: PoolingClient) => Promise<T>,
-): Promise<T> {
-  const client = await endpoint.connect()
-  try {
-    return await work(client)
-  } finally {
-    await client.end()
-  }
-}
 
 async function repeat(
   endpoint: PoolingEndpoint,
@@ -168,11 +147,6 @@ async function sharesServers({
   return 'two connected clients were served by the same backend'
 }
 
-async function backendOf(client: PoolingClient): Promise<number> {
-  const { rows } = await client.query('SELECT pg_backend_pid() AS pid')
-  return Number(rows[0]!['pid'])
-}
-
 /** Named statements must follow the client to whichever server connection it gets. */
 async function namedPrepared({
   pooled,
@@ -219,57 +193,4 @@ async function concurrent({
     )
   await Promise.all(Array.from({ length: concurrency }, run))
   return `${each * concurrency} over ${concurrency} clients at once, each got its own answers`
-}
-
-const MARK = 'ops.pooling_check'
-
-/** What is set for a transaction must be gone with it, whoever comes next on the same backend. */
-async function settingsDoNotLeak({
-  pooled,
-  concurrency,
-}: Required<Omit<CheckPoolingOptions, 'signal'>>): Promise<string> {
-  return await withClient(pooled, async (one) => {
-    await one.query('BEGIN')
-    await one.query(`SET LOCAL ${MARK} = 'left behind'`)
-    await one.query("SET LOCAL statement_timeout = '12345ms'")
-    await one.query('COMMIT')
-    const seen = await Promise.all(
-      Array.from({ length: concurrency }, () =>
-        withClient(pooled, async (other) => {
-          const { rows } = await other.query(
-            `SELECT current_setting('${MARK}', true) AS mark, current_setting('statement_timeout') AS timeout`,
-          )
-          return rows[0]!
-        }),
-      ),
-    )
-    if (seen.some(({ mark, timeout }) => mark === 'left behind' || timeout === '12345ms')) {
-      throw new Error('a setting of one transaction was seen by another client')
-    }
-    return `${concurrency} other clients saw nothing of SET LOCAL`
-  })
-}
-
-async function temporaryTablesDoNotLeak({
-  pooled,
-  concurrency,
-}: Required<Omit<CheckPoolingOptions, 'signal'>>): Promise<string> {
-  return await withClient(pooled, async (one) => {
-    await one.query('BEGIN')
-    await one.query('CREATE TEMPORARY TABLE ops_pooling_check (n int) ON COMMIT DROP')
-    await one.query('COMMIT')
-    const seen = await Promise.all(
-      Array.from({ length: concurrency }, () =>
-        withClient(pooled, async (other) => {
-          const { rows } = await other.query(
-            "SELECT to_regclass('pg_temp.ops_pooling_check') IS NOT NULL AS there",
-          )
-          return rows[0]!['there'] === true
-        }),
-      ),
-    )
-    if (seen.includes(true))
-      throw new Error('a temporary table with ON COMMIT DROP was seen by another client')
-    return `${concurrency} other clients saw nothing of a temporary table`
-  })
 }

@@ -1,19 +1,24 @@
 /** Commands about configuration: lint, size, userlist, auth-query. */
-import { EXIT, parseInteger, UsageError, type CliContext } from '@ops/internal-cli'
+import { EXIT, formatTable, parseInteger, UsageError, type CliContext } from '@ops/internal-cli'
 import type { Command } from 'commander'
 import { readFileSync } from 'node:fs'
 import { Client } from 'pg'
 import { generateAuthQuery } from './auth-query.ts'
-import { connectionFrom } from './cli-target.ts'
+import { connectionFrom, postgresFrom } from './cli-target.ts'
+import { describeSettings, LATEST_VERSION } from './config-settings.ts'
 import { openConsole } from './console.ts'
-import { lintConfig } from './lint-config.ts'
+import { lintConfig, type LintFacts } from './lint-config.ts'
 import { renderLintText, renderSarif } from './lint-report.ts'
 import { loadConfig } from './load-config.ts'
+import { withClient } from './pooling-client.ts'
+import { readPostgresLimits } from './postgres-limits.ts'
+import { readPgBouncer } from './read-pgbouncer.ts'
 import { sizePools, type SizePoolsInput, type SizePoolsResult } from './size-pools.ts'
 import { checkUserlist, readCredentials, renderUserlist, writeUserlist, type Credential } from './userlist.ts'
 
 export function addConfigCommands(program: Command, context: CliContext): void {
   addLint(program, context)
+  addSettings(program, context)
   addSize(program, context)
   addUserlist(program, context)
   program
@@ -32,6 +37,8 @@ export function addConfigCommands(program: Command, context: CliContext): void {
 }
 
 interface LintFlags {
+  readonly url?: string
+  readonly postgresEnv?: string
   readonly pgbouncerVersion?: string
   readonly maxConnections?: number
   readonly reserved?: number
@@ -50,10 +57,20 @@ function addLint(program: Command, context: CliContext): void {
     .option(
       '--pgbouncer-version <version>',
       'the version that reads it, e.g. 1.24.1; also reports its known vulnerabilities',
+      parseVersion,
     )
+    .option('--url <url>', 'the admin console of the running PgBouncer, to read its version from')
     .option('--max-connections <n>', "PostgreSQL's max_connections", parseInteger(1))
     .option('--reserved <n>', 'of these, not for PgBouncer', parseInteger(0))
-    .option('--open-files <n>', 'the limit of open files of the process', parseInteger(1))
+    .option(
+      '--postgres-env <name>',
+      'the environment variable with a URL of PostgreSQL, direct or pooled, to read both from',
+    )
+    .option(
+      '--open-files <n>',
+      "the limit of open files of the process; read from /proc where the file's pidfile leads to one",
+      parseInteger(1),
+    )
     .option('--app-user <name>', 'a user that applications log in as; repeat it', named, [])
     .option('--pool-mode <mode>', 'what is meant: session, transaction or statement', 'transaction')
     .option('--format <format>', 'text, json or sarif', 'text')
@@ -63,34 +80,83 @@ function addLint(program: Command, context: CliContext): void {
       '\nExample:\n  pgbouncer-stats lint /etc/pgbouncer/pgbouncer.ini --pgbouncer-version 1.24.1 --max-connections 100',
     )
     .action(async (file: string, flags: LintFlags) => {
-      const { poolMode, pgbouncerVersion, maxConnections, reserved, openFiles } = flags
+      const { poolMode, pgbouncerVersion, openFiles } = flags
       if (poolMode !== 'session' && poolMode !== 'transaction' && poolMode !== 'statement')
         throw new UsageError(`--pool-mode must be session, transaction or statement, not "${poolMode}"`)
-      if (pgbouncerVersion !== undefined && !/^\d+\.\d+(\.\d+)?$/.test(pgbouncerVersion))
-        throw new UsageError('--pgbouncer-version must look like 1.24.1')
       const format = flags.json ? 'json' : flags.format
       if (!['text', 'json', 'sarif'].includes(format))
         throw new UsageError(`--format must be text, json or sarif, not "${format}"`)
+      const loaded = loadConfig({ file })
+      const version = pgbouncerVersion ?? (await runningVersion(flags.url, context))
+      const postgres = await postgresLimits(flags, context)
       const report = lintConfig({
-        ...loadConfig({ file }),
+        ...loaded,
         intendedPoolMode: poolMode,
         appUsers: flags.appUser,
-        ...(pgbouncerVersion === undefined ? {} : { version: pgbouncerVersion }),
+        ...(version === undefined ? {} : { version }),
         ...(openFiles === undefined ? {} : { openFilesLimit: openFiles }),
-        ...(maxConnections === undefined
-          ? {}
-          : {
-              postgres: {
-                maxConnections,
-                ...(reserved === undefined ? {} : { reservedConnections: reserved }),
-              },
-            }),
+        ...(postgres === undefined ? {} : { postgres }),
       })
       if (format === 'text') await context.print(renderLintText(report))
       else await context.printJson(format === 'json' ? report : renderSarif(report))
       if (report.findings.length > 0) context.exitWith(EXIT.findings)
     })
 }
+
+function parseVersion(text: string): string {
+  if (!/^\d+\.\d+(\.\d+)?$/.test(text)) throw new UsageError('--pgbouncer-version must look like 1.24.1')
+  return text
+}
+
+/** Of the PgBouncer that runs, where its console is given. */
+async function runningVersion(url: string | undefined, context: CliContext): Promise<string | undefined> {
+  if (url === undefined) return undefined
+  const { signal } = context
+  const { version } = await readPgBouncer({ connection: connectionFrom(url, context), show: [], signal })
+  return version
+}
+
+/** As the flags say; what they leave open is asked from PostgreSQL, where its URL is given. */
+async function postgresLimits(
+  { maxConnections, reserved, postgresEnv }: LintFlags,
+  context: CliContext,
+): Promise<LintFacts['postgres']> {
+  const asked =
+    postgresEnv === undefined
+      ? undefined
+      : await withClient(postgresFrom(postgresEnv, context), readPostgresLimits)
+  const most = maxConnections ?? asked?.maxConnections
+  const kept = reserved ?? asked?.reservedConnections
+  if (most === undefined) return undefined
+  return { maxConnections: most, ...(kept === undefined ? {} : { reservedConnections: kept }) }
+}
+
+function addSettings(program: Command, context: CliContext): void {
+  program
+    .command('settings')
+    .description('list the settings of a version: their defaults, and whether RELOAD suffices to change them')
+    .argument('[names...]', 'only these')
+    .option('--pgbouncer-version <version>', 'e.g. 1.24.1; otherwise the newest known', parseVersion)
+    .option('--url <url>', 'the admin console of the running PgBouncer, to read its version from')
+    .option('--json', 'the settings as JSON on stdout')
+    .addHelpText('after', '\nExample:\n  pgbouncer-stats settings listen_port max_client_conn')
+    .action(async (names: string[], flags: { pgbouncerVersion?: string; url?: string; json?: true }) => {
+      const version = flags.pgbouncerVersion ?? (await runningVersion(flags.url, context)) ?? LATEST_VERSION
+      const all = describeSettings({ version })
+      const unknown = names.find((name) => !all.some((setting) => setting.name === name))
+      if (unknown !== undefined) throw new UsageError(`PgBouncer ${version} has no setting "${unknown}"`)
+      const settings = names.length === 0 ? all : all.filter(({ name }) => names.includes(name))
+      if (flags.json) return context.printJson({ version, settings })
+      const rows = settings.map(({ name, default: value, takesEffect }) => [
+        name,
+        takesEffect === 'reload' ? 'RELOAD' : 'restart',
+        value,
+      ])
+      await context.print(`${formatTable(SETTING_COLUMNS, rows)}\n`)
+    })
+}
+
+const SETTING_COLUMNS = [{ header: 'setting' }, { header: 'takes effect' }, { header: 'default' }]
 
 function addSize(program: Command, context: CliContext): void {
   const count = parseInteger(1)

@@ -2,9 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EXIT, parseDurationMs, parseInteger, UsageError, type CliContext } from '@ops/internal-cli'
 import type { Command } from 'commander'
-import { Client } from 'pg'
-import { checkPooling, type PoolingEndpoint } from './check-pooling.ts'
-import { connectionFrom } from './cli-target.ts'
+import { checkPooling } from './check-pooling.ts'
+import { withClient } from './pooling-client.ts'
+import { readPostgresLimits } from './postgres-limits.ts'
+import { connectionFrom, postgresFrom } from './cli-target.ts'
 import { openConsole } from './console.ts'
 import { diagnose, type Diagnosis } from './diagnose.ts'
 import { DEFAULT_SHOW, readPgBouncer } from './read-pgbouncer.ts'
@@ -47,19 +48,31 @@ export function addLiveCommands(program: Command, context: CliContext): void {
       "PostgreSQL's max_connections less what is reserved",
       parseInteger(1),
     )
+    .option(
+      '--postgres-env <name>',
+      'the environment variable with a URL of PostgreSQL, direct or pooled, to read that from',
+    )
     .option('--json', 'findings as JSON on stdout')
     .addHelpText(
       'after',
       '\nExample:\n  pgbouncer-stats diagnose --url postgres://stats@localhost:6432/pgbouncer --interval 5s',
     )
     .action(
-      async (options: { url?: string; interval: number; postgresConnections?: number; json?: true }) => {
+      async (options: {
+        url?: string
+        interval: number
+        postgresConnections?: number
+        postgresEnv?: string
+        json?: true
+      }) => {
         await using console_ = openConsole(connectionFrom(options.url, context))
         const { signal } = context
         const first = await readPgBouncer({ console: console_, signal })
         if (options.interval > 0) await sleep(options.interval, undefined, { signal })
         const second = options.interval > 0 ? await readPgBouncer({ console: console_, signal }) : undefined
-        const { postgresConnections } = options
+        const postgresConnections =
+          options.postgresConnections ??
+          (options.postgresEnv === undefined ? undefined : await connectionsOf(options.postgresEnv, context))
         const findings = diagnose(
           first,
           second,
@@ -103,8 +116,8 @@ export function addLiveCommands(program: Command, context: CliContext): void {
         json?: true
       }) => {
         const report = await checkPooling({
-          pooled: endpoint(options.pooledEnv, context),
-          direct: endpoint(options.directEnv, context),
+          pooled: postgresFrom(options.pooledEnv, context),
+          direct: postgresFrom(options.directEnv, context),
           queries: options.queries,
           concurrency: options.concurrency,
           signal: context.signal,
@@ -141,24 +154,18 @@ async function top(
   }
 }
 
+/** What PostgreSQL gives to others than superusers. */
+async function connectionsOf(name: string, context: CliContext): Promise<number> {
+  const { maxConnections, reservedConnections } = await withClient(
+    postgresFrom(name, context),
+    readPostgresLimits,
+  )
+  return maxConnections - reservedConnections
+}
+
 function showName(text: string): ShowName {
   if (Object.hasOwn(SHOW_COMMANDS, text)) return text as ShowName
   throw new UsageError(`there is no "${text}"; there are ${Object.keys(SHOW_COMMANDS).join(', ')}`)
-}
-
-function endpoint(name: string, { env }: CliContext): PoolingEndpoint {
-  const connectionString = env[name]
-  if (connectionString === undefined || connectionString === '')
-    throw new UsageError(`the environment variable ${name} is not set`)
-  return {
-    connect: async () => {
-      const client = new Client({ connectionString, connectionTimeoutMillis: 10_000, query_timeout: 30_000 })
-      // What goes wrong shows in the query that fails.
-      client.on('error', () => undefined)
-      await client.connect()
-      return client
-    },
-  }
 }
 
 function renderFindings(findings: readonly Diagnosis[]): string {

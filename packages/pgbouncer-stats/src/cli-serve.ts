@@ -38,7 +38,7 @@ export function addServeCommand(program: Command, context: CliContext): void {
     .option('--targets-file <file>', 'the same from a JSON file: { "name": "postgres://…" }')
     .option('--probe-target <name=url>', 'what /probe?target=name may ask for; repeat it', collect, [])
     .option('--probe-targets-file <file>', 'the same from a JSON file')
-    .option('--host <address>', 'listen on', '0.0.0.0')
+    .option('--host <address>', 'listen on; 0.0.0.0 for all of this machine', '127.0.0.1')
     .option('--port <port>', 'listen on', parseInteger(0, 65_535), 9127)
     .option('--compat <version>', 'names of prometheus-community 0.10, 0.12, or both', 'both')
     .option('--timeout <duration>', 'for one scrape', parseDurationMs, 5000)

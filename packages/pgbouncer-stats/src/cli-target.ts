@@ -1,11 +1,33 @@
 import { UsageError, type CliContext } from '@ops/internal-cli'
 import { readFileSync } from 'node:fs'
 import { errorMessage } from '@ops/internal-error'
+import { Client } from 'pg'
 import { parseConnectionUrl, type ConnectionOptions } from './connection-options.ts'
+import type { PoolingClient } from './pooling-client.ts'
+import type { Queryable } from './userlist.ts'
 
 /** The PgBouncer that a command is about. */
 export function connectionFrom(url: string | undefined, { env }: CliContext): ConnectionOptions {
   return parseConnectionUrl(url === undefined ? env['PGBOUNCER_URL'] : withoutPassword(url), env)
+}
+
+/** PostgreSQL, direct or pooled, by the environment variable that has its URL. */
+export function postgresFrom(
+  name: string,
+  { env }: CliContext,
+): { connect(): Promise<PoolingClient & Queryable & { end(): Promise<void> }> } {
+  const connectionString = env[name]
+  if (connectionString === undefined || connectionString === '')
+    throw new UsageError(`the environment variable ${name} is not set`)
+  return {
+    connect: async () => {
+      const client = new Client({ connectionString, connectionTimeoutMillis: 10_000, query_timeout: 30_000 })
+      // What goes wrong shows in the query that fails.
+      client.on('error', () => undefined)
+      await client.connect()
+      return client
+    },
+  }
 }
 
 /** Every user of the machine can read the command line of every process. */

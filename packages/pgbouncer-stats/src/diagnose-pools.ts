@@ -66,7 +66,10 @@ export function diagnosePool(pool: PoolRow, now: Snapshot, before: Snapshot | un
       subject,
       message: `${clients(pool.clWaiting)} for ${seconds(pool.maxWaitSeconds)} and there is no server connection at all`,
       evidence,
-      nextStep: 'PostgreSQL cannot be reached or refuses the login: the PgBouncer log says which',
+      nextStep:
+        now.state === undefined
+          ? 'PostgreSQL cannot be reached or refuses the login, or somebody has paused all of PgBouncer, which it tells only from 1.19 on: its log says which; RESUME on the admin console ends a pause'
+          : 'PostgreSQL cannot be reached or refuses the login: the PgBouncer log says which',
     })
   }
   if (pool.svLogin >= MANY_LOGINS) {

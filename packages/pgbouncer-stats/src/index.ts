@@ -3,8 +3,6 @@ export {
   checkPooling,
   type CheckPoolingOptions,
   type PoolingCheck,
-  type PoolingClient,
-  type PoolingEndpoint,
   type PoolingReport,
 } from './check-pooling.ts'
 export { collectMetrics, type Collected, type CollectOptions, type Compat } from './collect-metrics.ts'
@@ -21,6 +19,7 @@ export {
   type ConnectionOptions,
   type SslMode,
 } from './connection-options.ts'
+export { describeSettings, type DescribedSetting, type TakesEffect } from './config-settings.ts'
 export { openConsole, type ConsoleResult, type PgBouncerConsole, type QueryOptions } from './console.ts'
 export { diagnose, type DiagnoseFacts, type Diagnosis } from './diagnose.ts'
 export {
@@ -40,6 +39,8 @@ export {
 export { renderLintText, renderSarif } from './lint-report.ts'
 export { loadConfig, type LoadConfigOptions, type LoadedConfig } from './load-config.ts'
 export { renderText, type MetricFamily } from './metric-family.ts'
+export type { PoolingClient, PoolingEndpoint } from './pooling-client.ts'
+export { readPostgresLimits, type PostgresLimits } from './postgres-limits.ts'
 export {
   readPgBouncer,
   type AdminClient,

@@ -17,27 +17,41 @@ export interface LoadConfigOptions {
 export interface LoadedConfig
   extends
     Required<Pick<LintConfigOptions, 'text' | 'file' | 'readInclude' | 'fileModes'>>,
-    Pick<LintFacts, 'userlist' | 'userlistProblem'> {}
+    Pick<LintFacts, 'userlist' | 'userlistProblem' | 'openFilesLimit'> {}
 
-/** Reads a configuration file, what it includes, its user list, and the modes of all of them. */
+/**
+ * Reads a configuration file, what it includes, its user list, the modes of all of them, and, where the
+ * PgBouncer of its `pidfile` runs on this machine (Linux), the limit of open files of that process.
+ */
 export function loadConfig(options: LoadConfigOptions): LoadedConfig {
   const { file, workingDirectory = dirname(resolve(file)) } = options
   const at = (path: string): string => (isAbsolute(path) ? path : resolve(workingDirectory, path))
   const text = readText(file)
   const readInclude = (path: string): string | undefined => readIfThere(at(path))
   const { entries } = parseConfig({ text, file, readInclude })
-  const authFile =
-    entries.findLast(({ section, key }) => section === 'pgbouncer' && key === 'auth_file')?.value ?? ''
+  const setting = (name: string): string =>
+    entries.findLast(({ section, key }) => section === 'pgbouncer' && key === name)?.value ?? ''
+  const authFile = setting('auth_file')
   const list = authFile === '' ? undefined : readIfThere(at(authFile))
   const included = new Set(entries.map((entry) => entry.file).filter((name) => name !== file))
   const beside = [...included, ...(list === undefined ? [] : [authFile])].map(at)
+  const openFilesLimit = setting('pidfile') === '' ? undefined : openFilesOf(at(setting('pidfile')))
   return {
     text,
     file,
+    ...(openFilesLimit === undefined ? {} : { openFilesLimit }),
     readInclude,
     fileModes: Object.fromEntries([file, ...beside].flatMap(modeOf)),
     ...(list === undefined ? {} : readUserlist(list, at(authFile))),
   }
+}
+
+/** The soft limit of the process whose id stands in the file, if that is a PgBouncer. */
+function openFilesOf(pidFile: string): number | undefined {
+  const pid = readIfThere(pidFile)?.trim() ?? ''
+  if (!/^\d+$/.test(pid) || readIfThere(`/proc/${pid}/comm`)?.trim() !== 'pgbouncer') return undefined
+  const limit = /^Max open files\s+(\d+)/m.exec(readIfThere(`/proc/${pid}/limits`) ?? '')?.[1]
+  return limit === undefined ? undefined : Number(limit)
 }
 
 function readUserlist(text: string, file: string): Pick<LintFacts, 'userlist' | 'userlistProblem'> {

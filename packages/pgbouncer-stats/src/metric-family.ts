@@ -88,9 +88,9 @@ export function renderText(families: readonly MetricFamily[]): string {
   return families.map(renderFamily).join('')
 }
 
-/** The same as bytes. A family at a time: one string of tens of megabytes takes twice as long to encode. */
-export function renderBytes(families: readonly MetricFamily[]): Buffer {
-  return Buffer.concat(families.map((family) => Buffer.from(renderFamily(family))))
+/** The same as bytes, a family at a time: one string of tens of megabytes takes twice as long to encode. */
+export function renderChunks(families: readonly MetricFamily[]): Buffer[] {
+  return families.map((family) => Buffer.from(renderFamily(family)))
 }
 
 function renderFamily({ name, help, type, samples }: MetricFamily): string {

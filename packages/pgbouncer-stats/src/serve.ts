@@ -4,7 +4,7 @@ import { collectMetrics, type CollectOptions } from './collect-metrics.ts'
 import { targetName, type ConnectionOptions } from './connection-options.ts'
 import { openConsole, type PgBouncerConsole } from './console.ts'
 import { PgBouncerStatsError } from './error.ts'
-import { renderBytes, TEXT_CONTENT_TYPE } from './metric-family.ts'
+import { renderChunks, TEXT_CONTENT_TYPE } from './metric-family.ts'
 import { collectTargets, openTargets } from './collect-targets.ts'
 import { errorMessage } from '@ops/internal-error'
 
@@ -13,7 +13,7 @@ export interface ExporterOptions extends CollectOptions {
   readonly targets?: ConnectionOptions | Readonly<Record<string, ConnectionOptions>>
   /** What `/probe?target=` may ask for, by the name it asks with. Nothing else is ever connected to. */
   readonly probeTargets?: Readonly<Record<string, ConnectionOptions>>
-  /** @default '0.0.0.0' */
+  /** Where other machines shall scrape it, `0.0.0.0` or an address of this one. @default '127.0.0.1' */
   readonly host?: string
   /** 0 takes a free one. @default 9127 */
   readonly port?: number
@@ -33,12 +33,12 @@ const DEFAULT_TIMEOUT_MS = 5000
 
 /** An HTTP server with `/metrics`, `/probe?target=` and `/healthz`; connections to PgBouncer are kept. */
 export function createExporter(options: ExporterOptions): Exporter {
-  const { targets, probeTargets = {}, host = '0.0.0.0', port = 9127, logger, ...collect } = options
+  const { targets, probeTargets = {}, host = '127.0.0.1', port = 9127, logger, ...collect } = options
   const consoles = targets === undefined ? [] : openTargets(targets)
   const probes = new Map<string, PgBouncerConsole>()
   const closing = new AbortController()
 
-  const probe = async (target: string, timeoutMs: number): Promise<Buffer> => {
+  const probe = async (target: string, timeoutMs: number): Promise<Buffer[]> => {
     const connection = probeTargets[target]!
     const console_ = probes.get(target) ?? openConsole(connection)
     probes.set(target, console_)
@@ -49,7 +49,7 @@ export function createExporter(options: ExporterOptions): Exporter {
     })
     if (reason !== undefined)
       logger?.warn({ target: targetName(connection), reason }, 'the probe is incomplete')
-    return renderBytes(families)
+    return renderChunks(families)
   }
 
   const answer = async (request: IncomingMessage): Promise<Answer> => {
@@ -62,7 +62,7 @@ export function createExporter(options: ExporterOptions): Exporter {
     switch (url.pathname) {
       case '/metrics':
         return metrics(
-          renderBytes(await collectTargets(consoles, { ...collect, timeoutMs, signal: closing.signal })),
+          renderChunks(await collectTargets(consoles, { ...collect, timeoutMs, signal: closing.signal })),
         )
       case '/probe': {
         const target = url.searchParams.get('target') ?? ''
@@ -106,14 +106,14 @@ export function createExporter(options: ExporterOptions): Exporter {
 interface Answer {
   readonly status: number
   readonly contentType: string
-  readonly body: Buffer
+  readonly body: readonly Buffer[]
 }
 
 function text(status: number, body: string): Answer {
-  return { status, contentType: 'text/plain; charset=utf-8', body: Buffer.from(body) }
+  return { status, contentType: 'text/plain; charset=utf-8', body: [Buffer.from(body)] }
 }
 
-function metrics(body: Buffer): Answer {
+function metrics(body: readonly Buffer[]): Answer {
   return { status: 200, contentType: TEXT_CONTENT_TYPE, body }
 }
 
@@ -122,8 +122,10 @@ function respond(
   request: IncomingMessage,
   { status, contentType, body }: Answer,
 ): void {
-  response.writeHead(status, { 'content-type': contentType, 'content-length': body.length })
-  response.end(request.method === 'HEAD' ? undefined : body)
+  const length = body.reduce((sum, { length: bytes }) => sum + bytes, 0)
+  response.writeHead(status, { 'content-type': contentType, 'content-length': length })
+  if (request.method !== 'HEAD') for (const chunk of body) response.write(chunk)
+  response.end()
 }
 
 /** The least of what is configured and what Prometheus will wait for. */

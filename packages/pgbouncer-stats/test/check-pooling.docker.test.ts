@@ -1,7 +1,8 @@
 import { dockerAvailable, needs, startPgBouncer, startPostgres, type Postgres } from '@ops/testbed'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { checkPooling, type PoolingEndpoint } from '../src/check-pooling.ts'
+import { checkPooling } from '../src/check-pooling.ts'
+import type { PoolingEndpoint } from '../src/pooling-client.ts'
 
 const endpoint = (connectionString: string): PoolingEndpoint => ({
   connect: async () => {
@@ -53,6 +54,9 @@ describe('checkPooling on a PgBouncer that knows prepared statements', () => {
       pooled: endpoint(bouncer.url()),
       direct: endpoint(postgres!.url()),
     })
-    expect(checks.filter(({ ok }) => !ok).map(({ name }) => name)).toEqual(['named-prepared'])
+    expect(checks.filter(({ ok }) => !ok).map(({ name }) => name)).toEqual([
+      'named-prepared',
+      'statement-names-do-not-collide',
+    ])
   })
 })

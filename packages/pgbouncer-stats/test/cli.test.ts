@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { needsCapability } from '@ops/testbed'
 import { startPooledServer, type PooledServer } from './pooled-server.ts'
 
 const BIN = fileURLToPath(new URL('../dist/cli.js', import.meta.url))
@@ -20,6 +21,16 @@ function run(args: readonly string[], env: Record<string, string> = {}): Promise
   child.stdout.on('data', (data: Buffer) => (stdout += data.toString()))
   child.stderr.on('data', (data: Buffer) => (stderr += data.toString()))
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr })))
+}
+
+function isRunOf(iniPath: string, pid: string): boolean {
+  try {
+    const read = (name: string): string => readFileSync(`/proc/${pid}/${name}`, 'utf8')
+    return read('comm').trim() === 'pgbouncer' && read('cmdline').includes(iniPath)
+  } catch {
+    // The process has ended meanwhile.
+    return false
+  }
 }
 
 let server: PooledServer
@@ -93,6 +104,41 @@ describe('pgbouncer-stats', () => {
       { mode: 0o600 },
     )
     expect(await run(['lint', file])).toMatchObject({ code: 0 })
+  })
+
+  it("lints against what runs: PgBouncer's version and open files, and PostgreSQL's connections", async (context) => {
+    const { bouncer, postgres } = server.get(context)
+    needsCapability(
+      context,
+      bouncer.mode === 'local' && existsSync('/proc/self/limits'),
+      'PgBouncer must run on this machine, and the machine must have /proc',
+    )
+    const pid = readdirSync('/proc').find((name) => /^\d+$/.test(name) && isRunOf(bouncer.iniPath, name))!
+    const file = join(folder, 'running.ini')
+    writeFileSync(join(folder, 'running.pid'), `${pid}\n`)
+    writeFileSync(
+      file,
+      '[databases]\na = host=/run\n[pgbouncer]\npool_mode = transaction\nauth_type = scram-sha-256\n' +
+        'pidfile = running.pid\ndefault_pool_size = 5000\nmax_client_conn = 999000000\n',
+      { mode: 0o600 },
+    )
+    const url = new URL(bouncer.adminUrl)
+    url.password = ''
+    const { code, stdout } = await run(
+      ['lint', file, '--url', url.href, '--postgres-env', 'POOLED', '--json'],
+      { PGPASSWORD: bouncer.adminPassword, POOLED: bouncer.url() },
+    )
+    expect(code).toBe(3)
+    const report = JSON.parse(stdout) as { version: string; findings: { rule: string; message: string }[] }
+    expect(report.version).toBe(bouncer.version)
+    const messageOf = (rule: string): string | undefined =>
+      report.findings.find((finding) => finding.rule === rule)?.message
+    const limit = /^Max open files\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'utf8'))![1]!
+    expect(messageOf('file-limit')).toContain(`the process may have ${limit}`)
+    const [most] = await postgres.query('SHOW max_connections')
+    expect(messageOf('too-many-server-connections')).toContain(
+      `PostgreSQL has ${Number(most!['max_connections']) - 3} to give`,
+    )
   })
 
   it('sizes', async () => {

@@ -234,10 +234,11 @@ describe('a connection through a bad network', () => {
       targets: connection,
       host: '127.0.0.1',
       port: 0,
-      timeoutMs: 1000,
+      timeoutMs: 60_000,
     })
     const { port } = await exporter.start()
-    const scrape = async (): Promise<string> => await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    const scrape = async (headers: Record<string, string> = {}): Promise<string> =>
+      await (await fetch(`http://127.0.0.1:${port}/metrics`, { headers })).text()
     expect(await scrape()).toContain('pgbouncer_up 1\n')
     proxy.stall()
     const stalled = await scrape({ 'x-prometheus-scrape-timeout-seconds': '1' })

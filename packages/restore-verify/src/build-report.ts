@@ -1,6 +1,12 @@
 import type { Manifest, RestoreResult } from '@ops/pg-backup'
 import type { CheckRun } from './checks/check-run.ts'
-import { checkNames, type CheckName, type CheckOutcome, type PhaseTime, type VerificationReport } from './report.ts'
+import {
+  checkNames,
+  type CheckName,
+  type CheckOutcome,
+  type PhaseTime,
+  type VerificationReport,
+} from './report.ts'
 import { PACKAGE_VERSION } from './version.ts'
 import type { VerifyRestoreOptions } from './verify-restore.ts'
 
@@ -76,7 +82,9 @@ export function buildReport(facts: DrillFacts, results: Results): VerificationRe
 
 /** What a drill leaves out is said, so that "proven" never means more than it says. */
 function notChecked({ options }: DrillFacts, checks: readonly CheckOutcome[], results: Results): string[] {
-  const skipped = checks.filter((each) => each.result === 'skipped').map(({ check, reason }) => `${check}: ${reason}`)
+  const skipped = checks
+    .filter((each) => each.result === 'skipped')
+    .map(({ check, reason }) => `${check}: ${reason}`)
   if (results.restored === undefined) return skipped
   return [
     "the database's own properties (ALTER DATABASE … SET, its grants and comment): the scratch database has another name",

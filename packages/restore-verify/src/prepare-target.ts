@@ -1,4 +1,4 @@
-import { ProgramError } from '@ops/internal-subprocess'
+import { isProgramError } from '@ops/internal-subprocess'
 import { quoteIdentifier, quoteLiteral, runPsql, type Manifest, type PgConnection } from '@ops/pg-backup'
 import { RestoreVerifyError } from './restore-verify-error.ts'
 import type { ClusterNeeds } from './schema-script.ts'
@@ -27,14 +27,25 @@ export interface PrepareOptions extends AdaptOptions {
   readonly signal?: AbortSignal
 }
 
-type Session = { readonly connection: PgConnection; readonly env: NodeJS.ProcessEnv; readonly signal?: AbortSignal }
+type Session = {
+  readonly connection: PgConnection
+  readonly env: NodeJS.ProcessEnv
+  readonly signal?: AbortSignal
+}
+
+/** In what the target is not as the source was. */
+export interface Preparation {
+  /** In words. */
+  readonly adaptations: string[]
+  /** Everything goes into the database's own tablespace. */
+  readonly noTablespaces: boolean
+}
 
 /**
  * Makes the target ready for the backup: roles, tablespaces, and the scratch database with the source's
- * encoding and locale. Resolves to what is not as it was on the source, in words. Rejects with
- * `VERIFY_TARGET_LACKS`, naming everything that is missing, before anything is made.
+ * encoding and locale. Rejects with `VERIFY_TARGET_LACKS`, naming everything that is missing, before anything is made.
  */
-export async function prepareTarget(options: PrepareOptions): Promise<string[]> {
+export async function prepareTarget(options: PrepareOptions): Promise<Preparation> {
   const { target, env, signal } = options
   const session: Session = { connection: target.connection, env, signal }
   const lacks = await whatIsMissing(options, session)
@@ -42,19 +53,35 @@ export async function prepareTarget(options: PrepareOptions): Promise<string[]> 
   refuse([
     ...lacks.extensions.map((name) => `the extension "${name}" (install its package where the target runs)`),
     ...(createRoles ? [] : lacks.roles.map((name) => `the role "${name}"`)),
-    ...(target.isEphemeral ? [] : lacks.tablespaces.map((name) => `the tablespace "${name}"`)),
   ])
   const adaptations: string[] = []
   if (lacks.roles.length > 0) {
-    await runPsql(lacks.roles.map((name) => `CREATE ROLE ${quoteIdentifier(name)} NOLOGIN;`).join('\n'), session)
+    await runPsql(
+      lacks.roles.map((name) => `CREATE ROLE ${quoteIdentifier(name)} NOLOGIN;`).join('\n'),
+      session,
+    )
     adaptations.push(`roles that the target lacked were made for the drill: ${lacks.roles.join(', ')}`)
   }
+  const noTablespaces = lacks.tablespaces.length > 0 && !target.isEphemeral
   if (lacks.tablespaces.length > 0) {
-    const statements = lacks.tablespaces.map((name) => `CREATE TABLESPACE ${quoteIdentifier(name)} LOCATION '';`)
-    await runPsql(statements.join('\n'), session)
-    adaptations.push(`tablespaces lie in the ephemeral server's own folder: ${lacks.tablespaces.join(', ')}`)
+    const names = lacks.tablespaces.join(', ')
+    if (target.isEphemeral) await createTablespaces(lacks.tablespaces, session)
+    adaptations.push(
+      noTablespaces
+        ? `everything lies in one tablespace, because the target lacks: ${names}`
+        : `tablespaces lie in the ephemeral server's own folder: ${names}`,
+    )
   }
-  return [...adaptations, ...(await createDatabase(options, session))]
+  adaptations.push(...(await createDatabase(options, session)))
+  return { adaptations, noTablespaces }
+}
+
+/** In the server's own folder (`allow_in_place_tablespaces`). */
+async function createTablespaces(names: readonly string[], session: Session): Promise<void> {
+  await runPsql(
+    names.map((name) => `CREATE TABLESPACE ${quoteIdentifier(name)} LOCATION '';`).join('\n'),
+    session,
+  )
 }
 
 interface Lacks {
@@ -63,7 +90,10 @@ interface Lacks {
   readonly tablespaces: string[]
 }
 
-async function whatIsMissing({ manifest, needs, ...options }: PrepareOptions, session: Session): Promise<Lacks> {
+async function whatIsMissing(
+  { manifest, needs, ...options }: PrepareOptions,
+  session: Session,
+): Promise<Lacks> {
   const owners = options.skipOwners ? [] : manifest.schemaObjects.map((object) => object.owner)
   const roles = options.skipGrants ? owners : [...owners, ...needs.roles]
   const has = JSON.parse(
@@ -78,7 +108,10 @@ async function whatIsMissing({ manifest, needs, ...options }: PrepareOptions, se
   const missing = (wanted: Iterable<string>, there: readonly string[]): string[] =>
     [...new Set(wanted)].filter((name) => name !== '' && !there.includes(name)).toSorted()
   return {
-    extensions: missing(manifest.extensions.map((extension) => extension.name), has.extensions),
+    extensions: missing(
+      manifest.extensions.map((extension) => extension.name),
+      has.extensions,
+    ),
     roles: missing(roles, has.roles),
     tablespaces: missing(needs.tablespaces, has.tablespaces),
   }
@@ -109,7 +142,7 @@ async function createDatabase(options: PrepareOptions, session: Session): Promis
     await create(collate, ctype)
     return []
   } catch (error) {
-    if (!(error instanceof ProgramError)) throw error
+    if (!isProgramError(error)) throw error
     if (!UNKNOWN_LOCALE.test(error.stderrTail)) {
       throw new RestoreVerifyError(
         'VERIFY_SCRATCH_FAILED',
@@ -117,7 +150,8 @@ async function createDatabase(options: PrepareOptions, session: Session): Promis
         { details: { scratchDatabase: target.database }, cause: error },
       )
     }
-    if (options.locale === 'require') refuse([`the locale "${collate}"${collate === ctype ? '' : ` or "${ctype}"`}`])
+    if (options.locale === 'require')
+      refuse([`the locale "${collate}"${collate === ctype ? '' : ` or "${ctype}"`}`])
     await create('C', 'C')
     return [
       `the target lacks the locale "${collate}"${collate === ctype ? '' : ` or "${ctype}"`}, so the drill's database sorts by "C": ` +

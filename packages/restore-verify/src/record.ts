@@ -63,7 +63,17 @@ export async function readReport(
 }
 
 function summaryOf(report: VerificationReport): DrillSummary {
-  const { startedAt, finishedAt, verdict, backupVerdict, differences, durationMs, recoveryMs, totals, target } = report
+  const {
+    startedAt,
+    finishedAt,
+    verdict,
+    backupVerdict,
+    differences,
+    durationMs,
+    recoveryMs,
+    totals,
+    target,
+  } = report
   return {
     startedAt,
     finishedAt,
@@ -79,6 +89,14 @@ function summaryOf(report: VerificationReport): DrillSummary {
   }
 }
 
-async function putJson(store: ObjectStore, key: string, value: object, signal: AbortSignal | undefined): Promise<void> {
-  await store.put(key, Buffer.from(`${JSON.stringify(value, null, 2)}\n`), { contentType: 'application/json', signal })
+async function putJson(
+  store: ObjectStore,
+  key: string,
+  value: object,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  await store.put(key, Buffer.from(`${JSON.stringify(value, null, 2)}\n`), {
+    contentType: 'application/json',
+    signal,
+  })
 }

@@ -3,7 +3,8 @@ import type { CheckOutcome, VerificationReport } from './report.ts'
 /** The report as JUnit XML, for CI: one test case per check. */
 export function renderJunit(report: VerificationReport): string {
   const { backup, checks, differences, durationMs, startedAt } = report
-  const count = (result: CheckOutcome['result']): number => checks.filter((each) => each.result === result).length
+  const count = (result: CheckOutcome['result']): number =>
+    checks.filter((each) => each.result === result).length
   const attributes = attributesOf({
     name: `restore drill of ${backup.database} ${backup.id}`,
     tests: checks.length,
@@ -42,7 +43,8 @@ function testCase(outcome: CheckOutcome, { backup, differences }: VerificationRe
     time: seconds(durationMs),
   })
   if (result === 'pass') return `    <testcase${attributes}/>`
-  if (result === 'skipped') return `    <testcase${attributes}><skipped${attributesOf({ message: reason })}/></testcase>`
+  if (result === 'skipped')
+    return `    <testcase${attributes}><skipped${attributesOf({ message: reason })}/></testcase>`
   const found = differences.filter((difference) => difference.check === check)
   const [first] = found
   const message = first === undefined ? 'failed' : `${first.object}: ${first.problem}`
@@ -72,6 +74,6 @@ const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;
 function escape(text: string): string {
   return text
     .toWellFormed()
-    .replaceAll(/[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]/g, '\uFFFD')
+    .replaceAll(/[^\P{Cc}\t\n\r]|[\uFFFE\uFFFF]/gu, '\uFFFD')
     .replaceAll(/[&<>"]/g, (character) => ENTITIES[character]!)
 }

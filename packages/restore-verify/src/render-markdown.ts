@@ -19,7 +19,10 @@ export function renderMarkdown(report: VerificationReport): string {
         ['Recovery took', recoveryMs === null ? 'not reached' : `${formatDuration(recoveryMs)} (RTO)`],
         ['Drill took', `${formatDuration(durationMs)}, until ${report.finishedAt}`],
         ['Source', `PostgreSQL ${text(backup.serverVersion)}`],
-        ['Restored on', target === null ? 'not reached' : `PostgreSQL ${text(target.serverVersion)} (${target.kind})`],
+        [
+          'Restored on',
+          target === null ? 'not reached' : `PostgreSQL ${text(target.serverVersion)} (${target.kind})`,
+        ],
         ['Store', code(backup.store)],
       ],
     ),
@@ -27,12 +30,14 @@ export function renderMarkdown(report: VerificationReport): string {
       ? []
       : [
           '## What differs',
-          ...differences.slice(0, MOST_DIFFERENCES).map(
-            ({ check, object, problem, expected, actual }) =>
-              `- **${check}** ${code(object)}: ${text(problem)}` +
-              (expected === undefined ? '' : `\n  - expected ${code(expected)}`) +
-              (actual === undefined ? '' : `\n  - restored ${code(actual)}`),
-          ),
+          ...differences
+            .slice(0, MOST_DIFFERENCES)
+            .map(
+              ({ check, object, problem, expected, actual }) =>
+                `- **${check}** ${code(object)}: ${text(problem)}` +
+                (expected === undefined ? '' : `\n  - expected ${code(expected)}`) +
+                (actual === undefined ? '' : `\n  - restored ${code(actual)}`),
+            ),
           ...cut(differences.length, MOST_DIFFERENCES),
         ]),
     '## Checks',
@@ -57,7 +62,13 @@ export function renderMarkdown(report: VerificationReport): string {
               .map(({ schema, name, verdict, expected, actual }) => {
                 const content = (expected ?? actual)!
                 const { rows, bytes, digest } = content
-                return [code(`${schema}.${name}`), verdict, formatCount(rows), formatBytes(bytes), code(digest)]
+                return [
+                  code(`${schema}.${name}`),
+                  verdict,
+                  formatCount(rows),
+                  formatBytes(bytes),
+                  code(digest),
+                ]
               }),
           ),
           ...cut(tables.length, MOST_TABLES),
@@ -70,7 +81,8 @@ export function renderMarkdown(report: VerificationReport): string {
 }
 
 function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll('|', String.raw`\|`)).join(' | ')} |`
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', String.raw`\|`)).join(' | ')} |`
   return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n')
 }
 
@@ -84,7 +96,9 @@ function cut(all: number, shown: number): string[] {
 
 /** Names come from a database: nothing in them may be markup, a link or a mention. */
 function text(value: string): string {
-  return value.replaceAll(/\s+/g, ' ').replaceAll(/[\\`*_{}[\]<>#@!~&]/g, (character) => `&#${character.codePointAt(0)};`)
+  return value
+    .replaceAll(/\s+/g, ' ')
+    .replaceAll(/[\\`*_{}[\]<>#@!~&]/g, (character) => `&#${character.codePointAt(0)};`)
 }
 
 /** As code, on one line, fenced by more backticks than it has. */

@@ -1,8 +1,18 @@
+import { createWriteStream } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { Readable } from 'node:stream'
-import { startProgram } from '@ops/internal-subprocess'
-import { connectionEnvironment, findPostgresProgram, openBackup, type Manifest, type PgConnection } from '@ops/pg-backup'
-import type { ObjectStore } from '@ops/object-store'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { startProgram, type Program } from '@ops/internal-subprocess'
+import {
+  connectionEnvironment,
+  findPostgresProgram,
+  openTableOfContents,
+  type OpenBackupOptions,
+  type PgConnection,
+} from '@ops/pg-backup'
 
 /** One object of a schema as `pg_dump` and `pg_restore` write it into a script. */
 export interface ScriptEntry {
@@ -21,26 +31,55 @@ interface ProgramContext {
 
 /** The definitions that a backup's archive has, in order. */
 export async function* archiveSchema(
-  options: ProgramContext & { readonly store: ObjectStore; readonly manifest: Manifest },
+  options: ProgramContext & OpenBackupOptions,
 ): AsyncGenerator<ScriptEntry> {
-  const { store, manifest, env, signal } = options
+  const { manifest, env, signal } = options
   const serverMajor = Number.parseInt(manifest.tools.pgDump, 10)
   const { path } = await findPostgresProgram('pg_restore', { env, signal, serverMajor })
-  const archive = await openBackup({ store, manifest, signal })
-  const program = startProgram(path, {
-    args: ['--format=custom', '--schema-only', '--file=-'],
-    env: { ...env, LC_ALL: 'C' },
-    signal,
+  const contents = await openTableOfContents(options)
+  const run = (args: readonly string[]): Program =>
+    startProgram(path, { args: ['--schema-only', '--file=-', ...args], env: { ...env, LC_ALL: 'C' }, signal })
+  if (manifest.layout === 'directory') yield* schemaOfDirectory(contents, run)
+  else yield* schemaOfStream(contents, run)
+}
+
+type RunPgRestore = (args: readonly string[]) => Program
+
+/** pg_restore reads the table of contents, which comes first, and leaves the rest. */
+async function* schemaOfStream(archive: Readable, run: RunPgRestore): AsyncGenerator<ScriptEntry> {
+  const program = run(['--format=custom'])
+  let failure: unknown
+  archive.on('error', (error) => {
+    failure = error
+    program.stdin.destroy()
   })
-  // pg_restore reads the table of contents, which comes first, and leaves the rest.
-  archive.on('error', () => program.stdin.destroy())
   program.stdin.on('close', () => archive.destroy())
   archive.pipe(program.stdin)
   try {
     yield* entriesOf(program.stdout)
-    await program.exited
+    await program.exited.catch((error: unknown) => {
+      throw failure ?? error
+    })
   } finally {
+    archive.destroy()
     await program.kill()
+  }
+}
+
+async function* schemaOfDirectory(toc: Readable, run: RunPgRestore): AsyncGenerator<ScriptEntry> {
+  const folder = await mkdtemp(join(tmpdir(), 'ops-restore-verify-toc-'))
+  try {
+    await pipeline(toc, createWriteStream(join(folder, 'toc.dat'), { mode: 0o600 }))
+    const program = run(['--format=directory', folder])
+    program.stdin.end()
+    try {
+      yield* entriesOf(program.stdout)
+      await program.exited
+    } finally {
+      await program.kill()
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
   }
 }
 
@@ -140,7 +179,15 @@ export async function clusterNeeds(schema: AsyncIterable<ScriptEntry>): Promise<
 function rolesOf({ type, definition }: ScriptEntry): string[] {
   const lines = definition.split('\n')
   const named = (pattern: RegExp): string[] =>
-    lines.flatMap((line) => pattern.exec(line)?.slice(1).filter((each) => each !== undefined) ?? []).map(unquote)
+    lines
+      .flatMap(
+        (line) =>
+          pattern
+            .exec(line)
+            ?.slice(1)
+            .filter((each) => each !== undefined) ?? [],
+      )
+      .map(unquote)
   if (type === 'ACL') return [...named(GRANTEE), ...named(SESSION)]
   if (type === 'DEFAULT ACL') return [...named(GRANTEE), ...named(FOR_ROLE)]
   if (type === 'USER MAPPING') return named(MAPPING)

@@ -48,7 +48,11 @@ export function sample(
       `a sample takes one backup of every so many days: "${everyDays}" is not a whole number of 1 or more`,
     )
   }
-  const windows = Map.groupBy(backups, ({ startedAt }) => Math.floor(Date.parse(startedAt) / DAY_MS / everyDays))
+  const windows = Map.groupBy(backups, ({ startedAt }) =>
+    Math.floor(Date.parse(startedAt) / DAY_MS / everyDays),
+  )
   const weight = ({ id }: ListedBackup): string => createHash('sha256').update(`${seed}\0${id}`).digest('hex')
-  return [...windows.values()].map((members) => members.toSorted((a, b) => (weight(a) < weight(b) ? -1 : 1))[0]!)
+  return [...windows.values()].map(
+    (members) => members.toSorted((a, b) => (weight(a) < weight(b) ? -1 : 1))[0]!,
+  )
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { ProgramError } from '@ops/internal-subprocess'
+import { isProgramError } from '@ops/internal-subprocess'
 import type { ObjectStore } from '@ops/object-store'
 import {
   backupFolder,
@@ -7,6 +7,7 @@ import {
   findBackup,
   isBackupError,
   readManifest,
+  type BackupKeys,
   type BackupRef,
   type Logger,
   type Manifest,
@@ -33,7 +34,13 @@ import { readStored } from './read-stored.ts'
 import { recordDrill } from './record.ts'
 import type { CheckName, PhaseTime, TableVerdict, VerificationReport } from './report.ts'
 import { RestoreVerifyError } from './restore-verify-error.ts'
-import { archiveSchema, clusterNeeds, databaseSchema, definitionsOf, type ClusterNeeds } from './schema-script.ts'
+import {
+  archiveSchema,
+  clusterNeeds,
+  databaseSchema,
+  definitionsOf,
+  type ClusterNeeds,
+} from './schema-script.ts'
 import { openTarget, type Target, type TargetOptions } from './targets/target.ts'
 
 export type VerifyProgress = {
@@ -44,7 +51,7 @@ export type VerifyProgress = {
   readonly rows?: number
 }
 
-export interface VerifyRestoreOptions extends AdaptOptions {
+export interface VerifyRestoreOptions extends AdaptOptions, BackupKeys {
   readonly store: ObjectStore
   /** @default 'main' */
   readonly cluster?: string
@@ -54,6 +61,10 @@ export interface VerifyRestoreOptions extends AdaptOptions {
   readonly id?: string
   /** Where to restore to. @default { kind: 'local' } */
   readonly target?: TargetOptions
+  /** How many tables and indexes `pg_restore` works on at a time. @default 1 */
+  readonly jobs?: number
+  /** Where a backup in directory layout, or any with several jobs, is unpacked. @default the system's temporary folder */
+  readonly stagingFolder?: string
   /** Checks that are not to be made; the report says so. `restore` cannot be left out. @default none */
   readonly skip?: readonly CheckName[]
   /** What must hold in the restored database. @default none */
@@ -125,7 +136,9 @@ async function beginDrill(options: VerifyRestoreOptions, backup: BackupRef): Pro
       `backup ${manifest.id} of "${manifest.database}" was taken without digests, so nothing can be proven of its rows; take backups with digests on, or leave the check out (--skip rows)`,
     )
   }
-  const manifestSha256 = createHash('sha256').update(text ?? '').digest('hex')
+  const manifestSha256 = createHash('sha256')
+    .update(text ?? '')
+    .digest('hex')
   return { options, manifest, manifestSha256, checks, phases: [], env, now, startedAt }
 }
 
@@ -137,12 +150,15 @@ async function runDrill(drill: Drill): Promise<VerificationReport> {
   const isWhole = await timed(drill, 'check', () =>
     checks.make('checksums', () => checkChecksums({ store, manifest, signal, onProgress })),
   )
-  if (!isWhole) return buildReport(drill, { ageMs, stoppedBy: 'the backup is damaged, so nothing was restored' })
+  if (!isWhole)
+    return buildReport(drill, { ageMs, stoppedBy: 'the backup is damaged, so nothing was restored' })
 
   const opened = performance.now()
   const target = await timed(drill, 'start', () => openTargetOf(drill))
   try {
-    const parts = await withinDiskLimit(target, { env, signal }, (within) => restoreAndCompare(drill, target, within, opened))
+    const parts = await withinDiskLimit(target, { env, signal }, (within) =>
+      restoreAndCompare(drill, target, within, opened),
+    )
     await timed(drill, 'clean up', () => target.close())
     return buildReport(drill, { ageMs, ...parts })
   } catch (error) {
@@ -180,16 +196,45 @@ async function restoreAndCompare(
   const { store, noOwner = false, noPrivileges = false, onProgress } = options
   const connection = { ...target.connection, database: target.database }
   const needs = await timed(drill, 'start', () => needsOf(drill, signal))
-  const adaptations = await timed(drill, 'start', () =>
-    prepareTarget({ ...options, target, manifest, needs, skipOwners: noOwner, skipGrants: noPrivileges, env, signal }),
+  const { adaptations, noTablespaces } = await timed(drill, 'start', () =>
+    prepareTarget({
+      ...options,
+      target,
+      manifest,
+      needs,
+      skipOwners: noOwner,
+      skipGrants: noPrivileges,
+      env,
+      signal,
+    }),
   )
   let restored: RestoreResult | undefined
-  const restoring = { store, manifest, connection, allowNonEmpty: true, checkFirst: false, noOwner, noPrivileges }
+  const restoring = {
+    store,
+    manifest,
+    connection,
+    ...keysOf(options),
+    jobs: options.jobs,
+    stagingFolder: options.stagingFolder,
+    allowNonEmpty: true,
+    checkFirst: false,
+    noOwner,
+    noPrivileges,
+    noTablespaces,
+  }
   const cameBack = await timed(drill, 'restore', () =>
     checks.make('restore', () =>
-      checkRestore({ ...restoring, onProgress, env, signal }, (result) => {
-        restored = result
-      }),
+      checkRestore(
+        {
+          ...restoring,
+          onProgress: (progress) => onProgress?.({ ...progress, phase: 'restore' }),
+          env,
+          signal,
+        },
+        (result) => {
+          restored = result
+        },
+      ),
     ),
   )
   if (!cameBack) return { adaptations, stoppedBy: 'the restore failed' }
@@ -210,7 +255,8 @@ async function restoreAndCompare(
       const found = compareSchema(manifest.schemaObjects, contents.objects, wanted)
       return {
         differences: await withDefinitions(found, {
-          archive: (names) => definitionsOf(archiveSchema({ store, manifest, env, signal }), names),
+          archive: (names) =>
+            definitionsOf(archiveSchema({ ...keysOf(options), store, manifest, env, signal }), names),
           restored: (names) => definitionsOf(databaseSchema({ connection, pgDumpMajor, env, signal }), names),
         }),
       }
@@ -225,7 +271,9 @@ async function restoreAndCompare(
     await checks.make('collations', () => checkCollations(psql))
     await checks.make('assertions', () => checkAssertions(options.assertions ?? [], manifest.startedAt, psql))
     const { amcheckJobs: jobs = 2 } = options
-    await checks.make('amcheck', () => checkAmcheck({ connection, serverMajor: actual.server.major, jobs, env, signal }))
+    await checks.make('amcheck', () =>
+      checkAmcheck({ connection, serverMajor: actual.server.major, jobs, env, signal }),
+    )
   })
   return {
     restored,
@@ -242,20 +290,33 @@ async function restoreAndCompare(
   }
 }
 
+function keysOf({ identities, passphrase }: VerifyRestoreOptions): BackupKeys {
+  return { identities, passphrase }
+}
+
 /** An archive that cannot even be read this far needs nothing: restoring it says what is wrong with it. */
-async function needsOf({ options, manifest, env }: Drill, signal: AbortSignal | undefined): Promise<ClusterNeeds> {
+async function needsOf(
+  { options, manifest, env }: Drill,
+  signal: AbortSignal | undefined,
+): Promise<ClusterNeeds> {
   try {
-    return await clusterNeeds(archiveSchema({ store: options.store, manifest, env, signal }))
+    return await clusterNeeds(
+      archiveSchema({ ...keysOf(options), store: options.store, manifest, env, signal }),
+    )
   } catch (error) {
     const isUnreadable =
-      error instanceof ProgramError || (isBackupError(error) && error.code === 'BACKUP_OBJECT_DAMAGED')
+      isProgramError(error) || (isBackupError(error) && error.code === 'BACKUP_OBJECT_DAMAGED')
     if (!isUnreadable || signal?.aborted === true) throw error
     return { roles: new Set(), tablespaces: new Set() }
   }
 }
 
 /** Adds the time to the phase, which may come in several pieces. */
-async function timed<T>({ phases, options }: Drill, phase: PhaseTime['phase'], work: () => Promise<T>): Promise<T> {
+async function timed<T>(
+  { phases, options }: Drill,
+  phase: PhaseTime['phase'],
+  work: () => Promise<T>,
+): Promise<T> {
   const begun = performance.now()
   options.onProgress?.({ phase })
   try {
@@ -272,7 +333,10 @@ function requireSense({ skip = [], maxAgeMs, maxRecoveryMs, assertions = [] }: V
   const refuse = (why: string): never => {
     throw new RestoreVerifyError('VERIFY_BAD_OPTIONS', why)
   }
-  if (skip.includes('restore')) refuse('a drill without the check "restore" is none; use checkBackup of @ops/pg-backup to compare checksums')
+  if (skip.includes('restore'))
+    refuse(
+      'a drill without the check "restore" is none; use checkBackup of @ops/pg-backup to compare checksums',
+    )
   for (const [name, value] of Object.entries({ maxAgeMs, maxRecoveryMs })) {
     if (value !== undefined && !(value > 0)) refuse(`${name} is ${value}; it must be more than 0`)
   }

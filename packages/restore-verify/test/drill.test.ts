@@ -9,6 +9,7 @@ import { verifyRestore, type VerifyRestoreOptions } from '../src/verify-restore.
 import { connectionTo, databases, runFile, temporaryStore, type TemporaryStore } from './harness.ts'
 
 const CLI = join(import.meta.dirname, '../src/cli.ts')
+const RUN = ['run', '--of', 'awkward', '--target', 'server', '--allow-source-cluster']
 
 let server: Postgres
 let place: TemporaryStore
@@ -31,7 +32,11 @@ function drill(options: Partial<VerifyRestoreOptions> = {}) {
   return verifyRestore({
     store: place.store,
     database: 'awkward',
-    connection: connectionTo(server, 'postgres'),
+    target: {
+      kind: 'server',
+      connection: connectionTo(server, 'postgres'),
+      allowSourceCluster: true,
+    },
     ...options,
   })
 }
@@ -45,6 +50,10 @@ function cli(args: readonly string[]): Promise<{ code: number; stdout: string; s
   })
 }
 
+async function untilRows(sql: string, count: number): Promise<void> {
+  while ((await server.query(sql)).length !== count) await new Promise((resolve) => setTimeout(resolve, 50))
+}
+
 const dumpKey = (): string => backup.manifestKey.replace('manifest.json', 'dump.pgc.zst')
 
 describe('a drill', () => {
@@ -56,19 +65,27 @@ describe('a drill', () => {
     expect(report.tables).toHaveLength(backup.manifest.tables.length)
     expect(report.phases.map((each) => each.phase)).toEqual([
       'check',
+      'start',
       'restore',
       'digest',
       'compare',
+      'inspect',
       'clean up',
     ])
-    expect(report.notChecked).toHaveLength(1)
+    expect(report.checks.filter((each) => each.result !== 'pass').map((each) => each.check)).toEqual([
+      'freshness',
+      'assertions',
+      'duration',
+    ])
     expect(await databases(server)).toEqual(before)
   })
 
   it('says what it could not compare when it restores without owners and grants', async () => {
     const report = await drill({ noOwner: true, noPrivileges: true })
     expect(report.verdict).toBe('proven')
-    expect(report.notChecked).toHaveLength(3)
+    expect(report.notChecked).toEqual(
+      expect.arrayContaining(['owners: restored without them', 'grants: restored without them']),
+    )
   })
 
   it('disproves a backup whose object was altered, before restoring anything from it', async () => {
@@ -81,7 +98,7 @@ describe('a drill', () => {
       expect(report).toMatchObject({
         verdict: 'disproven',
         target: null,
-        differences: [{ kind: 'objects', object: dumpKey() }],
+        differences: [{ check: 'checksums', object: dumpKey() }],
       })
     } finally {
       await place.store.put(dumpKey(), original)
@@ -101,7 +118,7 @@ describe('a drill', () => {
       const report = await drill()
       expect(report).toMatchObject({
         verdict: 'disproven',
-        differences: [{ kind: 'table', object: 'public.parent', problem: '1 of 2 rows is missing' }],
+        differences: [{ check: 'rows', object: 'public.parent', problem: '1 of 2 rows is missing' }],
       })
     } finally {
       await place.store.put(backup.manifestKey, Buffer.from(original))
@@ -114,7 +131,7 @@ describe('a drill', () => {
     await expect(drill({ store: other.store })).rejects.toMatchObject({ code: 'VERIFY_NOT_COMPARABLE' })
   })
 
-  it.each(['check', 'restore', 'digest'] as const)(
+  it.each(['check', 'start', 'restore', 'digest', 'inspect'] as const)(
     'aborted in the phase "%s" leaves no database behind',
     async (phase) => {
       const before = await databases(server)
@@ -133,26 +150,30 @@ describe('a drill', () => {
 
   it('killed without mercy is cleaned up after by the next one, which leaves a living one alone', async () => {
     const before = await databases(server)
-    const child = spawn(process.execPath, [CLI, 'run', '--of', 'awkward'], {
-      env: { PATH: process.env['PATH'], ...server.env('postgres'), OPS_STORE: place.store.url },
-      stdio: 'ignore',
-    })
-    while ((await databases(server)).length === before.length)
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    child.kill('SIGSTOP')
-    const living = await databases(server)
-    await drill()
-    expect(await databases(server)).toEqual(living)
-
+    // A query that goes on for as long as the test needs the drill to live.
+    const child = spawn(
+      process.execPath,
+      [CLI, ...RUN, '--no-record', '--assert', 'SELECT pg_sleep(3600) IS NULL'],
+      {
+        env: { PATH: process.env['PATH'], ...server.env('postgres'), OPS_STORE: place.store.url },
+        stdio: 'ignore',
+      },
+    )
     const closed = once(child, 'close')
-    child.kill('SIGKILL')
-    await closed
-    while (
-      (await server.query(`SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'ops_verify%'`))
-        .length > 0
-    ) {
-      await new Promise((resolve) => setTimeout(resolve, 20))
+    try {
+      await untilRows(
+        `SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)%' AND datname LIKE 'ops\\_verify\\_%'`,
+        1,
+      )
+      const living = await databases(server)
+      expect(living).toHaveLength(before.length + 1)
+      await drill()
+      expect(await databases(server)).toEqual(living)
+    } finally {
+      child.kill('SIGKILL')
+      await closed
     }
+    await untilRows(`SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'ops\\_verify\\_%'`, 0)
     await drill()
     expect(await databases(server)).toEqual(before)
   })
@@ -168,9 +189,12 @@ describe('a drill', () => {
 describe('restore-verify run', () => {
   it('ends with 0 and a report when the backup is proven', async () => {
     const html = join(place.folder, 'report.html')
-    const result = await cli(['run', '--of', 'awkward', '--html', html, '--json'])
+    const result = await cli([...RUN, '--html', html, '--json'])
     expect(result).toMatchObject({ code: 0, stderr: expect.stringMatching(/^proven: backup /m) as string })
-    expect(JSON.parse(result.stdout)).toMatchObject({ format: 'ops.verification/1', verdict: 'proven' })
+    expect(JSON.parse(result.stdout)).toMatchObject({
+      format: 'ops.verification-report/1',
+      verdict: 'proven',
+    })
     const page = await readFile(html, 'utf8')
     expect(page).toContain('<h1>Proven</h1>')
     expect(page).toContain('Größe &amp; &quot;Quotes&quot; / &#39;so&#39;')
@@ -181,7 +205,7 @@ describe('restore-verify run', () => {
     const original = await readFile(join(place.folder, dumpKey()))
     await place.store.put(dumpKey(), original.subarray(0, -10))
     try {
-      expect(await cli(['run', '--of', 'awkward'])).toMatchObject({
+      expect(await cli(RUN)).toMatchObject({
         code: 3,
         stderr: expect.stringContaining('DISPROVEN') as string,
       })
@@ -192,13 +216,21 @@ describe('restore-verify run', () => {
 
   it.each([
     ['an unknown database', ['run', '--of', 'nowhere'], 1, /there is none at all/],
-    [
-      'an unreachable server',
-      ['run', '--of', 'awkward', '--host', '127.0.0.1', '--port', '1'],
-      1,
-      /cannot connect/,
-    ],
+    ['an unreachable server', [...RUN, '--host', '127.0.0.1', '--port', '1'], 1, /cannot connect/],
     ['no database named', ['run'], 2, /--of/],
+    [
+      'a flag of another target',
+      ['run', '--of', 'awkward', '--host', 'db'],
+      2,
+      /--host is not for --target local/,
+    ],
+    ['a container without an image', ['run', '--of', 'awkward', '--target', 'container'], 2, /--image/],
+    [
+      'a server that is the source',
+      ['run', '--of', 'awkward', '--target', 'server'],
+      1,
+      /VERIFY_TARGET_IS_SOURCE/,
+    ],
   ])('ends with one clear line: %s', async (_what, args, code, says) => {
     const result = await cli(args)
     expect(result).toMatchObject({ code, stderr: expect.stringMatching(says) as string, stdout: '' })

@@ -43,7 +43,6 @@ describe('a table of more than 1 GB', () => {
     const report = await verifyRestore({
       store: place.store,
       database: 'large',
-      connection: connectionTo(server, 'postgres'),
     })
     expect(report).toMatchObject({ verdict: 'proven', differences: [], totals: { rows: ROWS } })
     expect(report.totals.bytes).toBeGreaterThan(GB)

@@ -1,7 +1,11 @@
 import { createBackup, digestDatabase, restoreBackup, type Manifest } from '@ops/pg-backup'
 import { awkwardSqlFile, startPostgres, type Postgres } from '@ops/testbed'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { compareContents } from '../src/compare-contents.ts'
+import { checkExtensions } from '../src/checks/extensions.ts'
+import { checkLargeObjects } from '../src/checks/large-objects.ts'
+import { compareTables, tableDifferences } from '../src/checks/rows.ts'
+import { compareSchema } from '../src/checks/schema.ts'
+import { checkSequences } from '../src/checks/sequences.ts'
 import type { Difference } from '../src/report.ts'
 import { connectionTo, runFile, temporaryStore, type TemporaryStore } from './harness.ts'
 
@@ -41,8 +45,16 @@ async function differencesAfter(sabotage: string): Promise<readonly Difference[]
     const { contents, server: facts } = await digestDatabase({
       connection: connectionTo(server, 'sabotaged'),
     })
-    return compareContents({ expected: manifest, actual: contents, actualExtensions: facts.extensions })
-      .differences
+    return [
+      ...tableDifferences(compareTables(manifest.tables, contents.tables)),
+      ...compareSchema(manifest.schemaObjects, contents.objects, {
+        compareOwners: true,
+        comparePrivileges: true,
+      }),
+      ...(checkSequences(manifest.sequences, contents.sequences).differences ?? []),
+      ...(checkLargeObjects(manifest.largeObjects, contents.largeObjects).differences ?? []),
+      ...(checkExtensions(manifest.extensions, facts.extensions).differences ?? []),
+    ]
   } finally {
     await server.query('DROP DATABASE sabotaged WITH (FORCE)')
   }

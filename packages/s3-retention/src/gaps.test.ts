@@ -66,6 +66,17 @@ describe('findGaps', () => {
     expect(gaps).toMatchObject({ missing: 1, runs: [{ from: '2026-11-19', to: '2026-11-19' }] })
   })
 
+  it('sees no gap in days of which a stopped deletion left something', () => {
+    const halfDeleted = itemsOf(['11-15', '11-16', '11-17'], { isUnpublished: true, isHalfDeleted: true })
+    const items = [...halfDeleted, ...itemsOf(['11-18', '11-19', '11-20', '11-21'])]
+    const { gaps } = planRetention(items, { daily: 7 }, { now })
+    for (const found of [gaps, findGaps(items, week)])
+      expect(found).toMatchObject([{ expected: 3, missing: 0 }])
+    expect(findGaps(halfDeleted, week)).toEqual([
+      { group: 'app', period: 'day', expected: 0, missing: 0, runs: [] },
+    ])
+  })
+
   it('is not misled by items dated in the future', () => {
     const [gaps] = findGaps(itemsOf(['11-18', '11-30']), week)
     expect(gaps).toMatchObject({ missing: 2, newestGood: '2026-11-18T02:00:00.000Z' })

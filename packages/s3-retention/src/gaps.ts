@@ -64,7 +64,7 @@ export function findGaps(items: readonly RetentionItem[], options: FindGapsOptio
     const times = groups.get(item.group) ?? { group: item.group, itemsMs: [], goodMs: [] }
     groups.set(item.group, times)
     const timeMs = timeOf(item)
-    times.itemsMs.push(timeMs)
+    if (isTrace(item)) times.itemsMs.push(timeMs)
     if (!problems.has(position)) times.goodMs.push(timeMs)
   }
   const byName = [...groups.values()].toSorted((a, b) => (a.group < b.group ? -1 : 1))
@@ -77,6 +77,11 @@ export interface GroupTimes {
   readonly itemsMs: number[]
   /** Those of the good ones. */
   readonly goodMs: number[]
+}
+
+/** What a backup once left, or tried to; what a stopped deletion left is none, and opens no gap. */
+export function isTrace(item: RetentionItem): boolean {
+  return item.isHalfDeleted !== true
 }
 
 /** `findGaps` for groups whose good items are known already. */
@@ -137,7 +142,7 @@ function findGroupGaps({ group, itemsMs, goodMs }: GroupTimes, facts: WindowFact
   const newestGood =
     newestMs === Number.NEGATIVE_INFINITY ? {} : { newestGood: new Date(newestMs).toISOString() }
   // Not only good ones count: what still tries to back up, and fails, is not retired.
-  if (itemsMs.every((timeMs) => timeMs < retiredMs))
+  if (itemsMs.length > 0 && itemsMs.every((timeMs) => timeMs < retiredMs))
     return { group, period, expected: 0, missing: 0, runs: [], isRetired: true, ...newestGood }
   const firstMs = itemsMs.reduce((first, timeMs) => Math.min(first, timeMs), nowMs)
   const firstIndex = periodIndex(period, firstMs, clock)

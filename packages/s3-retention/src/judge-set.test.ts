@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { judgeSet } from './judge-set.ts'
 import type { RetentionItem } from './retention-item.ts'
@@ -84,7 +85,23 @@ describe('a set', () => {
       drill('disproven'),
       'its restore drill brought back something else',
     ],
-    ['a drill failed', whole, { objects }, drill('failed'), 'its restore drill failed'],
+    [
+      'a drill of this manifest disproved it',
+      whole,
+      { objects },
+      {
+        ...drill('disproven'),
+        manifestSha256: createHash('sha256').update(JSON.stringify({ objects })).digest('hex'),
+      },
+      'its restore drill brought back something else',
+    ],
+    [
+      'a drill disproved what was there before',
+      whole,
+      { objects },
+      { ...drill('disproven'), manifestSha256: 'ab'.repeat(32) },
+      undefined,
+    ],
     [
       'a drill has no known verdict',
       whole,

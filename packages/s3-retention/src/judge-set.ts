@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { isNoteOf, NOTE_NAME } from './deletion-note.ts'
 import type { RetentionItem, StoredObject } from './retention-item.ts'
 import { MANIFEST_NAME, PIN_NAME, VERIFICATION_NAME, type SetFolder } from './set-folder.ts'
@@ -55,7 +56,7 @@ function problemOf(set: SetFolder, manifest: Json | undefined, texts: SetTexts):
     const problem = objectProblem(entry, set.folder, sizes)
     if (problem !== undefined) return problem
   }
-  return texts.verification === undefined ? undefined : drillProblem(texts.verification)
+  return texts.verification === undefined ? undefined : drillProblem(texts)
 }
 
 function objectProblem(
@@ -74,15 +75,22 @@ function objectProblem(
     : `${JSON.stringify(place)} has ${size} bytes instead of ${storedBytes}`
 }
 
-/** What `@ops/restore-verify` found out. A drill that could not prove the set says nothing good of it, so only `proven` leaves it good. */
-function drillProblem(text: string): string | undefined {
-  const { format, verdict } = parseObject(text) ?? {}
+/**
+ * What `@ops/restore-verify` found out. A record that says nothing that is known says nothing good, so
+ * only `proven` leaves the set good; one of another manifest is of another backup, and says nothing here.
+ */
+function drillProblem({ manifest = '', verification = '' }: SetTexts): string | undefined {
+  const { format, verdict, manifestSha256 } = parseObject(verification) ?? {}
   if (format !== VERIFICATION_FORMAT)
     return `its ${VERIFICATION_NAME} is not in the format ${VERIFICATION_FORMAT}`
-  if (verdict === 'proven') return undefined
+  const isOfOther = manifestSha256 !== undefined && manifestSha256 !== sha256(manifest)
+  if (verdict === 'proven' || isOfOther) return undefined
   if (verdict === 'disproven') return 'its restore drill brought back something else'
-  if (verdict === 'failed') return 'its restore drill failed'
   return `its ${VERIFICATION_NAME} has no verdict that is known`
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
 }
 
 function timeOfSet(

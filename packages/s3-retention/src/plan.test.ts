@@ -233,6 +233,21 @@ describe('dates', () => {
     expect(reasonsOf(plan, future.id)).toEqual(['dated in the future'])
   })
 
+  it('counts a window from the newest item that is not dated in the future', () => {
+    const items = [itemAt('2027-01-01'), ...daily(5)]
+    const plan = planRetention(items, { within: '49h' }, { now })
+    expect(keptOf(plan)).toEqual([items[0]!.id, ...daily(3).map(({ id }) => id)])
+  })
+
+  it('counts an item like any other once its time has come', () => {
+    const ahead = itemAt(new Date(now.getTime() + HOUR_MS))
+    const items = [ahead, ...daily(3)]
+    const keptAt = (minutes: number): string[] =>
+      keptOf(planRetention(items, { last: 2 }, { now: new Date(now.getTime() + minutes * 60_000) }))
+    expect(keptAt(59)).toEqual([ahead.id, ...daily(2).map(({ id }) => id)])
+    expect(keptAt(60)).toEqual([ahead.id, daily(1)[0]!.id])
+  })
+
   it('decides between equal times by id', () => {
     const twins = [itemAt('2026-11-01', { id: 'b' }), itemAt('2026-11-01', { id: 'a' })]
     expect(keptOf(planRetention(twins, { last: 1 }, { now }))).toEqual(['a'])

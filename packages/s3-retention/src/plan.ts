@@ -1,4 +1,11 @@
-import { findGapsInGroups, gapWindowOf, type GapWindow, type GroupGaps, type GroupTimes } from './gaps.ts'
+import {
+  findGapsInGroups,
+  gapWindowOf,
+  isTrace,
+  type GapWindow,
+  type GroupGaps,
+  type GroupTimes,
+} from './gaps.ts'
 import {
   createJudgeContext,
   judgeGroup,
@@ -223,11 +230,12 @@ function total(amounts: readonly Amount[]): Amount {
 /** One group at a time, as the times of a million items need not be held at once. */
 function* timesOfGroups(
   groups: ReadonlyMap<string, readonly number[]>,
-  { timesMs, dependencies }: JudgeContext,
+  { items, timesMs, dependencies }: JudgeContext,
 ): Generator<GroupTimes> {
   const timeAt = (position: number): number => timesMs[position]!
   for (const [group, positions] of groups) {
     const good = positions.filter((position) => !dependencies.problems.has(position))
-    yield { group, itemsMs: positions.map(timeAt), goodMs: good.map(timeAt) }
+    const traces = positions.filter((position) => isTrace(items[position]!))
+    yield { group, itemsMs: traces.map(timeAt), goodMs: good.map(timeAt) }
   }
 }

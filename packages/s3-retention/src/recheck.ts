@@ -116,7 +116,8 @@ function sortByNeed(removable: ReadonlyMap<string, RetentionItem>): RetentionIte
   for (const item of removable.values()) {
     for (const needed of needs(item)) dependents.set(needed, (dependents.get(needed) ?? 0) + 1)
   }
-  const rest = new Set(removable.values())
+  // The oldest first, so that a run that is stopped leaves no hole in the middle.
+  const rest = new Set([...removable.values()].toReversed())
   const steps: RetentionItem[][] = []
   let step = [...rest].filter((item) => !dependents.has(item))
   while (step.length > 0) {

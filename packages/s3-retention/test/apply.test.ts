@@ -104,6 +104,13 @@ describe('applyRetention', () => {
     expect(order.slice(firstOther).some((key) => key.endsWith('/manifest.json'))).toBe(false)
   })
 
+  it('deletes the oldest first, so that a run that is stopped opens no gap', async () => {
+    await using folder = await createBackupFolder()
+    const sets = await folder.writeDaily(6)
+    const result = await apply(folder, await plan(folder, { last: 3 }))
+    expect(result.items.map(({ id }) => id)).toEqual(sets.slice(3).toReversed())
+  })
+
   it('leaves a set whole when its manifest cannot be deleted', async () => {
     await using folder = await createBackupFolder()
     const sets = await folder.writeDaily(4)
@@ -239,8 +246,8 @@ describe('stopped in the middle of deleting', () => {
     const reused = await writeUndated(folder, 'reused', hoursAgo(24 * 9))
     const running = await folder.writeSet(hoursAgo(2), { manifest: false })
     for (let age = 3; age < 6; age += 1) await folder.writeSet(hoursAgo(age))
-    // The note and the manifest of the first set.
-    await killAfter(folder, await plan(folder, { last: 1 }), 4)
+    // The notes and the manifests of three sets.
+    await killAfter(folder, await plan(folder, { last: 1 }), 6)
     expect(await folder.keys()).toContain(`${reused}/retention-deleting.json`)
     expect(await folder.keys()).not.toContain(`${reused}/manifest.json`)
     await folder.write(`${reused}/a.csv`, 'new', hoursAgo(0))

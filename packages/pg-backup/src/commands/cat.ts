@@ -13,8 +13,15 @@ export function addCat(program: Command, context: CliContext): void {
     withBackupArgument(
       program.command('cat').description('write the plain archive to stdout, for pg_restore'),
     ),
-  ).action((id: string, flags: Flags) => cat(id, flags, context))
+  )
+    .addHelpText('after', EXAMPLES)
+    .action((id: string, flags: Flags) => cat(id, flags, context))
 }
+
+const EXAMPLES = `
+Examples:
+  $ pg-backup cat latest --of app --store file:///var/backups/postgres | pg_restore --list
+  $ createdb app_copy && pg-backup cat latest --of app | pg_restore --dbname=app_copy`
 
 async function cat(id: string, flags: Flags, context: CliContext): Promise<void> {
   if (process.stdout.isTTY)

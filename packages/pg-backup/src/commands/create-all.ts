@@ -1,16 +1,20 @@
 import {
-  createProgressLine,
   EXIT,
   formatBytes,
   formatDuration,
   formatTable,
+  oneLine,
   parseInteger,
+  printable,
   type CliContext,
 } from '@ops/internal-cli'
 import type { Command } from 'commander'
 import { createAllBackups, type DatabaseOutcome } from '../create-all-backups.ts'
-import { describeProgress, warningsOnly } from './create.ts'
+import { manifestTotals } from '../manifest-totals.ts'
+import { createProgress } from './create-progress.ts'
+import { warningsOnly } from './create.ts'
 import { formatFromFlags, withFormatFlags, type FormatFlags } from './format-options.ts'
+import { hooksFromFlags, withNotifyFlags, type NotifyFlags } from './notify.ts'
 import {
   connectionFromFlags,
   openFlaggedStore,
@@ -19,75 +23,66 @@ import {
   type ConnectionFlags,
   type StoreFlags,
 } from './options.ts'
+import { createOutput, withOutputFlags, type OutputFlags } from './output.ts'
 import { runOptionsFromFlags, withRunFlags, type RunFlags } from './run-options.ts'
 
-interface Flags extends StoreFlags, ConnectionFlags, RunFlags, FormatFlags {
+interface Flags extends StoreFlags, ConnectionFlags, FormatFlags, RunFlags, NotifyFlags, OutputFlags {
   include?: string[]
   exclude?: string[]
   concurrency: number
-  json?: boolean
-  quiet?: boolean
 }
 
 export function addCreateAll(program: Command, context: CliContext): void {
   const command = program
     .command('create-all')
     .description('back up every database of a server; exits with 1 when one of them failed')
-  withRunFlags(
-    withFormatFlags(
-      withConnectionFlags(
-        withStoreFlags(command),
-        'database to connect to for the list (default: PGDATABASE or postgres)',
-      ),
-    )
-      .option('--include <pattern...>', 'only databases that match a pattern, as in pg_dump: app_*, "Shop"')
-      .option('--exclude <pattern...>', 'no databases that match a pattern')
-      .option('--concurrency <n>', 'databases at a time', parseInteger(1), 1)
-      .option('--quiet', 'no progress and no summary, one line for each that failed; for cron')
-      .option('--json', 'print the result, manifests included, as JSON'),
-  ).action((flags: Flags) => createAll(flags, context))
+  withConnectionFlags(
+    withStoreFlags(command),
+    'database to connect to for the list (default: PGDATABASE or postgres)',
+  )
+    .option('--include <pattern...>', 'only databases that match a pattern, as in pg_dump: app_*, "Shop"')
+    .option('--exclude <pattern...>', 'no databases that match a pattern')
+    .option('--concurrency <n>', 'databases at a time', parseInteger(1), 1)
+  withOutputFlags(withNotifyFlags(withRunFlags(withFormatFlags(command))))
+    .addHelpText('after', EXAMPLES)
+    .action((flags: Flags) => createAll(flags, context))
 }
 
+const EXAMPLES = `
+Examples:
+  $ pg-backup create-all --store file:///var/backups/postgres
+  $ pg-backup create-all --exclude 'test_*' --concurrency 2 --quiet     # in a crontab: a line for each that failed
+  $ pg-backup create-all --json | tail --lines=1                        # what became of each database`
+
 async function createAll(flags: Flags, context: CliContext): Promise<void> {
+  const { signal } = context
   await using store = await openFlaggedStore(flags, context)
-  const line = createProgressLine()
-  const begun = performance.now()
-  try {
-    const result = await createAllBackups({
-      ...runOptionsFromFlags(flags),
-      store,
-      connection: connectionFromFlags(flags, context),
-      cluster: flags.cluster,
-      include: flags.include,
-      exclude: flags.exclude,
-      concurrency: flags.concurrency,
-      ...(await formatFromFlags(flags, context)),
-      env: context.env,
-      logger: warningsOnly(context),
-      signal: context.signal,
-      onProgress: ({ database, ...progress }) => {
-        if (flags.quiet !== true)
-          line.update(`${database}: ${describeProgress(progress, performance.now() - begun)}`)
-      },
-    })
-    line.clear()
-    if (flags.json === true) await context.printJson(result)
-    for (const each of result.databases)
-      if (each.status === 'failed') context.say(failure(each.database, each.error))
-    if (flags.quiet !== true) {
-      await (flags.json === true ? undefined : context.print(`${table(result.databases)}\n`))
-      context.say(
-        `${result.succeeded} of ${result.databases.length} databases backed up to ${result.store} in ${formatDuration(result.durationMs)}`,
-      )
-    }
-    if (result.failed > 0) context.exitWith(EXIT.failed)
-  } finally {
-    line.clear()
-  }
+  using output = createOutput(flags, context)
+  const progress = createProgress(store, output, signal)
+  const result = await createAllBackups({
+    ...runOptionsFromFlags(flags),
+    ...(await formatFromFlags(flags, context)),
+    store,
+    connection: connectionFromFlags(flags, context),
+    cluster: flags.cluster,
+    include: flags.include,
+    exclude: flags.exclude,
+    concurrency: flags.concurrency,
+    env: context.env,
+    logger: warningsOnly(context),
+    signal,
+    hooks: [progress.hooks, ...(await hooksFromFlags(flags, context))],
+    onProgress: progress.show,
+  })
+  const { databases, succeeded, failed, durationMs } = result
+  const summary = `${succeeded} of ${databases.length} databases backed up to ${result.store} in ${formatDuration(durationMs)}`
+  await output.done(result, [summary], table(databases))
+  for (const each of databases) if (each.status === 'failed') context.say(failure(each.database, each.error))
+  if (failed > 0) context.exitWith(EXIT.failed)
 }
 
 function failure(database: string, { code, message }: { code?: string; message: string }): string {
-  return `pg-backup: "${database}": ${message}${code === undefined ? '' : ` [${code}]`}`
+  return oneLine(`pg-backup: "${database}": ${message}${code === undefined ? '' : ` [${code}]`}`)
 }
 
 function table(outcomes: readonly DatabaseOutcome[]): string {
@@ -99,10 +94,15 @@ function table(outcomes: readonly DatabaseOutcome[]): string {
       { header: 'TOOK', align: 'right' },
     ],
     outcomes.map((each) => {
-      if (each.status === 'failed') return [each.database, `failed: ${each.error.code ?? 'unknown'}`, '', '']
+      if (each.status === 'failed')
+        return [printable(each.database), `failed: ${each.error.code ?? 'unknown'}`, '', '']
       const { id, manifest, durationMs } = each.backup
-      const stored = manifest.objects.reduce((sum, object) => sum + object.storedBytes, 0)
-      return [each.database, id, formatBytes(stored), formatDuration(durationMs)]
+      return [
+        printable(each.database),
+        id,
+        formatBytes(manifestTotals(manifest).storedBytes),
+        formatDuration(durationMs),
+      ]
     }),
   )
 }

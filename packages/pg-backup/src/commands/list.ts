@@ -3,6 +3,7 @@ import {
   formatCount,
   formatDuration,
   formatTable,
+  printable,
   UsageError,
   type CliContext,
 } from '@ops/internal-cli'
@@ -10,7 +11,8 @@ import type { ObjectStore } from '@ops/object-store'
 import type { Command } from 'commander'
 import { isBackupError } from '../backup-error.ts'
 import { listBackups, type ListedBackup } from '../list-backups.ts'
-import { readManifest, type Manifest } from '../manifest.ts'
+import { manifestTotals, type ManifestTotals } from '../manifest-totals.ts'
+import { readManifest } from '../manifest.ts'
 import { openFlaggedStore, withStoreFlags, type StoreFlags } from './options.ts'
 
 interface Flags extends StoreFlags {
@@ -19,12 +21,7 @@ interface Flags extends StoreFlags {
 }
 
 /** A backup as `list` shows it: without the parts of the manifest that grow with the schema. */
-interface Row extends ListedBackup {
-  readonly tables?: number
-  readonly rows?: number
-  readonly rawBytes?: number
-  readonly storedBytes?: number
-  readonly durationMs?: number
+interface Row extends ListedBackup, Partial<ManifestTotals> {
   /** Why its manifest could not be read. */
   readonly problem?: string
 }
@@ -35,8 +32,14 @@ export function addList(program: Command, context: CliContext): void {
   withStoreFlags(program.command('list').description('list the backups of a cluster, the oldest first'))
     .option('--of <database>', 'only backups of this database')
     .option('--json', 'print an array of backups as JSON')
+    .addHelpText('after', EXAMPLES)
     .action((flags: Flags) => list(flags, context))
 }
+
+const EXAMPLES = `
+Examples:
+  $ pg-backup list --store file:///var/backups/postgres
+  $ pg-backup list --of app --json`
 
 async function list(flags: Flags, context: CliContext): Promise<void> {
   if (flags.of === '') throw new UsageError('--of is empty')
@@ -62,26 +65,15 @@ async function list(flags: Flags, context: CliContext): Promise<void> {
     )
   }
   await context.print(`${table(rows)}\n`)
-  for (const row of rows) if (row.problem !== undefined) context.say(row.problem)
+  for (const row of rows) if (row.problem !== undefined) context.say(printable(row.problem))
 }
 
 async function describe(store: ObjectStore, backup: ListedBackup, signal: AbortSignal): Promise<Row> {
   try {
-    return { ...backup, ...numbers(await readManifest({ store, backup, signal })) }
+    return { ...backup, ...manifestTotals(await readManifest({ store, backup, signal })) }
   } catch (error) {
     if (!isBackupError(error) || error.code === 'BACKUP_STORE_FAILED') throw error
     return { ...backup, problem: error.message }
-  }
-}
-
-function numbers(manifest: Manifest): Partial<Row> {
-  const sum = (values: readonly number[]): number => values.reduce((total, each) => total + each, 0)
-  return {
-    tables: manifest.tables.length,
-    rows: sum(manifest.tables.map((each) => each.rows)),
-    rawBytes: sum(manifest.objects.map((object) => object.rawBytes)),
-    storedBytes: sum(manifest.objects.map((object) => object.storedBytes)),
-    durationMs: Date.parse(manifest.finishedAt) - Date.parse(manifest.startedAt),
   }
 }
 
@@ -98,7 +90,7 @@ function table(rows: readonly Row[]): string {
     ],
     rows.map((row) => [
       row.id,
-      row.database,
+      printable(row.database),
       row.startedAt.slice(0, 19).replace('T', ' '),
       row.durationMs === undefined ? 'unreadable' : formatDuration(row.durationMs),
       row.rows === undefined ? '' : formatCount(row.rows),

@@ -1,13 +1,7 @@
-import {
-  createProgressLine,
-  formatBytes,
-  formatDuration,
-  UsageError,
-  type CliContext,
-} from '@ops/internal-cli'
+import { formatBytes, formatDuration, oneLine, UsageError, type CliContext } from '@ops/internal-cli'
 import type { Command } from 'commander'
 import { describeConnection } from '../connection.ts'
-import { restoreBackup } from '../restore-backup.ts'
+import { restoreBackup, type RestoreProgress } from '../restore-backup.ts'
 import type { RestoredGlobals } from '../restore-globals.ts'
 import { findManifest, withBackupArgument, type FindFlags } from './find.ts'
 import {
@@ -23,35 +17,38 @@ import {
   withConnectionFlags,
   type ConnectionFlags,
 } from './options.ts'
+import { createOutput, withOutputFlags, type OutputFlags } from './output.ts'
 
-interface Flags extends FindFlags, ConnectionFlags, KeyFlags, RestoreStagingFlags {
+interface Flags extends FindFlags, ConnectionFlags, KeyFlags, RestoreStagingFlags, OutputFlags {
   create?: boolean
   globals?: boolean
   intoNonEmpty?: boolean
   owner: boolean
   privileges: boolean
   tablespaces: boolean
-  json?: boolean
 }
 
 export function addRestore(program: Command, context: CliContext): void {
   const command = withBackupArgument(
     program.command('restore').description('restore a backup into a database'),
   )
-  withRestoreStagingFlags(
-    withKeyFlags(
-      withConnectionFlags(command, 'database to restore into (required; PGDATABASE does not count)'),
-    ),
-  )
+  withConnectionFlags(command, 'database to restore into (required; PGDATABASE does not count)')
+  withRestoreStagingFlags(withKeyFlags(command))
     .option('--globals', 'create the roles and tablespaces first; those that exist are left as they are')
     .option('--no-tablespaces', "put everything into the database's own tablespace")
     .option('--create', 'create the database first')
     .option('--into-non-empty', 'restore even if the database has tables')
     .option('--no-owner', 'everything belongs to the restoring role')
     .option('--no-privileges', 'leave out GRANT and REVOKE')
-    .option('--json', 'print the result as JSON')
+  withOutputFlags(command)
+    .addHelpText('after', EXAMPLES)
     .action((id: string, flags: Flags) => restore(id, flags, context))
 }
+
+const EXAMPLES = `
+Examples:
+  $ pg-backup restore latest --of app --dbname app_copy --create --store file:///var/backups/postgres
+  $ pg-backup restore 20261121T020000Z-4fk2q9 --of app --dbname app_copy --create --no-owner`
 
 async function restore(id: string, flags: Flags, context: CliContext): Promise<void> {
   if (flags.dbname === undefined) throw new UsageError('name the database to restore into with --dbname')
@@ -59,47 +56,39 @@ async function restore(id: string, flags: Flags, context: CliContext): Promise<v
   if (database === undefined) throw new UsageError('--dbname names no database')
   const target = { ...connection, database }
   await using store = await openFlaggedStore(flags, context)
+  using output = createOutput(flags, context)
   const manifest = await findManifest(store, id, flags, context)
-  const keys = await keysFromFlags(flags, context)
-  const line = createProgressLine()
-  try {
-    const result = await restoreBackup({
-      store,
-      manifest,
-      connection: target,
-      createDatabase: flags.create === true,
-      allowNonEmpty: flags.intoNonEmpty === true,
-      noOwner: !flags.owner,
-      noPrivileges: !flags.privileges,
-      noTablespaces: !flags.tablespaces,
-      globals: flags.globals === true,
-      jobs: flags.jobs,
-      stagingFolder: flags.staging,
-      ...keys,
-      env: context.env,
-      signal: context.signal,
-      onProgress: ({ phase, bytes, total }) => {
-        const what =
-          phase === 'check'
-            ? 'checking checksums'
-            : phase === 'unpack'
-              ? 'unpacking'
-              : bytes < total
-                ? 'restoring'
-                : 'building indexes and constraints'
-        line.update(`${what}  ${formatBytes(bytes)} of ${formatBytes(total)}`)
-      },
-    })
-    line.clear()
-    context.say(
-      `restored ${manifest.id} into ${describeConnection(target, context.env)} in ${formatDuration(result.durationMs)}; run ANALYZE before you send it traffic`,
-    )
-    for (const each of describeGlobals(result.globals)) context.say(each)
-    for (const warning of result.warnings) context.say(`  ${warning}`)
-    if (flags.json === true) await context.printJson({ id: manifest.id, ...result })
-  } finally {
-    line.clear()
-  }
+  const result = await restoreBackup({
+    store,
+    manifest,
+    connection: target,
+    createDatabase: flags.create === true,
+    allowNonEmpty: flags.intoNonEmpty === true,
+    noOwner: !flags.owner,
+    noPrivileges: !flags.privileges,
+    noTablespaces: !flags.tablespaces,
+    globals: flags.globals === true,
+    jobs: flags.jobs,
+    stagingFolder: flags.staging,
+    ...(await keysFromFlags(flags, context)),
+    env: context.env,
+    signal: context.signal,
+    onProgress: (progress) => output.progress(progress, () => [describe(progress)]),
+  })
+  await output.done({ id: manifest.id, ...result }, [
+    `restored ${manifest.id} into ${describeConnection(target, context.env)} in ${formatDuration(result.durationMs)}; run ANALYZE before you send it traffic`,
+    ...describeGlobals(result.globals).map(oneLine),
+    ...result.warnings.map((warning) => `  ${oneLine(warning)}`),
+  ])
+}
+
+function describe({ phase, bytes, total }: RestoreProgress): string {
+  const what = {
+    check: 'checking checksums',
+    unpack: 'unpacking',
+    restore: bytes < total ? 'restoring' : 'building indexes and constraints',
+  }[phase]
+  return `${what}  ${formatBytes(bytes)} of ${formatBytes(total)}`
 }
 
 function describeGlobals(globals: RestoredGlobals | undefined): string[] {

@@ -1,5 +1,5 @@
 import type { CliContext } from '@ops/internal-cli'
-import { formatBytes, formatCount, formatTable } from '@ops/internal-cli'
+import { formatBytes, formatCount, formatTable, printable } from '@ops/internal-cli'
 import type { Command } from 'commander'
 import type { Manifest } from '../manifest.ts'
 import { findManifest, withBackupArgument, type FindFlags } from './find.ts'
@@ -8,8 +8,14 @@ import { openFlaggedStore } from './options.ts'
 export function addShow(program: Command, context: CliContext): void {
   withBackupArgument(program.command('show').description('say what is in a backup'))
     .option('--json', 'print the manifest as JSON')
+    .addHelpText('after', EXAMPLES)
     .action((id: string, flags: FindFlags & { json?: boolean }) => show(id, flags, context))
 }
+
+const EXAMPLES = `
+Examples:
+  $ pg-backup show latest --of app --store file:///var/backups/postgres
+  $ pg-backup show latest --of app --json > manifest.json`
 
 async function show(id: string, flags: FindFlags & { json?: boolean }, context: CliContext): Promise<void> {
   await using store = await openFlaggedStore(flags, context)
@@ -46,12 +52,12 @@ function describe(manifest: Manifest): string {
       { header: 'DIGEST' },
     ],
     manifest.tables.map((each) => [
-      `${each.schema}.${each.name}`,
+      printable(`${each.schema}.${each.name}`),
       formatCount(each.rows),
       formatBytes(each.bytes),
       each.digest,
     ]),
     Number.POSITIVE_INFINITY,
   )
-  return `${facts.map(([name, value]) => `${name.padEnd(15)}${value}`).join('\n')}\n\n${table}`
+  return `${facts.map(([name, value]) => `${name.padEnd(15)}${printable(value)}`).join('\n')}\n\n${table}`
 }

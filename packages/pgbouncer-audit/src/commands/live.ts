@@ -1,8 +1,15 @@
+import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
-import { EXIT, formatTable, type CliContext } from '@ops/internal-cli'
+import { EXIT, formatTable, UsageError, type CliContext } from '@ops/internal-cli'
+import { errorMessage } from '@ops/internal-error'
 import { auditLive, type LiveAuditResult } from '../live/audit-live.ts'
 import { connect } from './connect.ts'
 import { addProfileOptions, resolveProfile, type ProfileFlags } from './profile-options.ts'
+
+interface LiveFlags extends ProfileFlags {
+  readonly json?: boolean
+  readonly pgbouncerLog?: string
+}
 
 export function addLive(program: Command, context: CliContext): void {
   const command = program
@@ -11,14 +18,24 @@ export function addLive(program: Command, context: CliContext): void {
       'looks into the running database (DATABASE_URL or PG*; connect directly, not through the pooler)',
     )
     .option('--json', 'print the result as JSON')
-  addProfileOptions(command).action(async (flags: ProfileFlags & { json?: boolean }) => {
+    .option('--pgbouncer-log <file>', 'count the clients that PgBouncer refused, out of its log')
+  addProfileOptions(command).action(async (flags: LiveFlags) => {
     const profile = await resolveProfile(flags, context.env)
     await using connection = await connect(context.env['DATABASE_URL'] || undefined)
-    const result = await auditLive({ connection, profile, signal: context.signal })
+    const log = flags.pgbouncerLog === undefined ? {} : { pgbouncerLog: readLog(flags.pgbouncerLog) }
+    const result = await auditLive({ connection, profile, signal: context.signal, ...log })
     if (flags.json === true) await context.printJson(result)
     else await context.print(render(result))
     if (result.findings.length > 0) context.exitWith(EXIT.findings)
   })
+}
+
+function readLog(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new UsageError(`The log ${path} cannot be read: ${errorMessage(error)}`)
+  }
 }
 
 function render({ findings, skipped }: LiveAuditResult): string {

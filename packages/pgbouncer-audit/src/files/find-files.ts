@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync, realpathSync, statSync, type Dirent } from 'node:fs'
-import { join, relative, sep } from 'node:path'
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync, type Dirent } from 'node:fs'
+import { dirname, join, relative, sep } from 'node:path'
 import ignore, { type Ignore } from 'ignore'
 import { errorMessage } from '@ops/internal-error'
 import type { Warning } from '../finding.ts'
@@ -57,7 +57,7 @@ export function findFiles(root: string): FoundFiles {
       warn(folder, `The folder cannot be read: ${errorMessage(error)}`)
       return
     }
-    const rules = [...inherited, ...ownRules(folder, entries)]
+    const rules = [...inherited, ...ownRules(folder)]
     for (const entry of entries) {
       const path = join(folder, entry.name)
       const kind = entry.isSymbolicLink() ? linkTarget(path, warn) : entry.isDirectory() ? 'folder' : 'file'
@@ -68,14 +68,29 @@ export function findFiles(root: string): FoundFiles {
       else if (kindOfFile(entry.name) !== undefined) files.push(path)
     }
   }
-  visit(root, [], [])
+  visit(root, rulesAbove(root), [])
   return { files, manifests, warnings }
 }
 
-function ownRules(folder: string, entries: readonly Dirent[]): Rules[] {
-  if (!entries.some((entry) => entry.name === '.gitignore' && entry.isFile())) return []
+/** What the repository's folders above `root` ignore; nothing when they ignore `root` itself, which was asked for. */
+function rulesAbove(root: string): Rules[] {
+  const above: string[] = []
+  let folder = root
+  while (!existsSync(join(folder, '.git'))) {
+    const parent = dirname(folder)
+    if (parent === folder) return []
+    above.unshift(parent)
+    folder = parent
+  }
+  const rules = above.flatMap((each) => ownRules(each))
+  return isIgnored(root, true, rules) ? [] : rules
+}
+
+function ownRules(folder: string): Rules[] {
+  const path = join(folder, '.gitignore')
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return []
   try {
-    return [{ base: folder, matcher: ignore().add(readFileSync(join(folder, '.gitignore'), 'utf8')) }]
+    return [{ base: folder, matcher: ignore().add(readFileSync(path, 'utf8')) }]
   } catch {
     return []
   }

@@ -14,8 +14,8 @@ interface Check {
  */
 const SCRIPT_CHECKS: readonly Check[] = [
   check(
-    ['set_config', 'advisory_', 'advisory-lock', 'currval(', 'lastval(', 'pgbouncer-audit'],
-    String.raw`set_config|advisory_(?:un)?lock|advisory-lock|currval\(|lastval\(|pgbouncer-audit`,
+    ['set_config', 'advisory', 'currval(', 'lastval(', 'pgbouncer-audit'],
+    String.raw`set_config|advisory_(?:un)?lock|pg_(?:try_)?advisory['"\`]|advisory-lock|currval\(|lastval\(|pgbouncer-audit`,
   ),
   check(
     ['set'],
@@ -35,8 +35,8 @@ const SCRIPT_CHECKS: readonly Check[] = [
     String.raw`\btemp(?:orary)?\s+(?:table|view|sequence)\b|pg_temp\b|\binto\s+temp|with\s+hold\b|\bLOAD\s+'|["'\`]\s*load\s+'`,
   ),
   check(
-    ['_timeout', 'pgoptions', 'options', '-c', 'searchpath', 'replication'],
-    String.raw`(?:statement|lock|idle_in_transaction_session)_timeout|PGOPTIONS|[?&]options=|['"\`]options['"\`]|-c\s*\w+=|searchPath\b|replication\s*:|prependSearchPath`,
+    ['_timeout', 'pgoptions', 'options=', '-c', 'searchpath', 'replication'],
+    String.raw`(?:statement|lock|idle_in_transaction_session)_timeout|PGOPTIONS|[?&]options=|-c\s*\w+=|searchPath\b|replication\s*:|prependSearchPath`,
   ),
   check(
     ['postgres', 'bun', 'pg-'],

@@ -7,6 +7,7 @@ import { literalSql } from '../sql/text.ts'
 import { loadGrammar } from '../sql/grammar.ts'
 import type { LiveConnection } from './live-client.ts'
 import { LIVE_CHECKS } from './live-checks.ts'
+import { findStartupRefusals } from './startup-refusals.ts'
 
 export type { LiveConnection } from './live-client.ts'
 
@@ -28,6 +29,8 @@ export interface LiveAuditOptions {
   /** A direct connection to the database behind PgBouncer, with the rights of `pg_monitor`. */
   readonly connection: LiveConnection
   readonly profile?: ProfileInput
+  /** The text of PgBouncer's log, which alone says whom it refused. @default not looked at */
+  readonly pgbouncerLog?: string
   readonly signal?: AbortSignal
 }
 
@@ -59,8 +62,10 @@ export async function auditLive(options: LiveAuditOptions): Promise<LiveAuditRes
       skipped.push({ source: check.source, reason: errorMessage(error) })
     }
   }
+  const statements = await auditStatements(connection, profile, skipped)
+  const refusals = options.pgbouncerLog === undefined ? [] : findStartupRefusals(options.pgbouncerLog)
   return {
-    findings: [...findings, ...(await auditStatements(connection, profile, skipped))],
+    findings: [...findings, ...statements, ...refusals],
     profile,
     skipped,
   }

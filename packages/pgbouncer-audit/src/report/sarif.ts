@@ -26,7 +26,7 @@ export function renderSarif({ findings, stats }: AuditResult, version: string): 
             toolExecutionNotifications: stats.warnings.map(({ file, message }) => ({
               level: 'warning',
               message: { text: message },
-              locations: [{ physicalLocation: { artifactLocation: { uri: encodeURI(file) } } }],
+              locations: [{ physicalLocation: { artifactLocation: { uri: uriOf(file) } } }],
             })),
           },
         ],
@@ -39,7 +39,7 @@ export function renderSarif({ findings, stats }: AuditResult, version: string): 
           locations: [
             {
               physicalLocation: {
-                artifactLocation: { uri: encodeURI(file) },
+                artifactLocation: { uri: uriOf(file) },
                 region: { startLine: line, startColumn: column },
               },
             },
@@ -49,4 +49,8 @@ export function renderSarif({ findings, stats }: AuditResult, version: string): 
     ],
   }
   return `${JSON.stringify(log, null, 2)}\n`
+}
+
+function uriOf(file: string): string {
+  return file.split('/').map(encodeURIComponent).join('/')
 }

@@ -5,7 +5,7 @@ import type { Confidence, PlacedStatement } from '../unit.ts'
 import type { ScriptContext } from './context.ts'
 import { comesFromDirect } from './direct.ts'
 import { isTextExpression } from './strings.ts'
-import { ancestors, isFunction, keyName, type Node } from './syntax.ts'
+import { ancestors, isFunction, keyName, memberName, type Node } from './syntax.ts'
 import { executorOf, transactionState } from './transaction.ts'
 import { usageOf, type Usage } from './usage.ts'
 
@@ -15,6 +15,7 @@ const HAZARD_WORDS =
 
 /** No prose begins like this, so that a fragment that is known at run time only does not matter. */
 const UNMISTAKABLE = /^\s*create\s+(?:(?:global|local)\s+)?temp(?:orary)?\s+(?:table|view|sequence)\s/i
+const ANY_COMMAND = /^(?:exec|execute|batch|statement|stream|result)$/
 /** What programs call a text that is SQL. */
 const SQL_NAME = /sql|query|stmt|statement/i
 
@@ -72,11 +73,11 @@ function place(node: Node, text: SqlText, usage: Usage, context: ScriptContext):
   const call = use?.kind === 'query' ? use.call : undefined
   if (usage.kind === 'not-sql' || use?.kind === 'not-sql') return []
   if (isOtherDatabase(call, context)) return []
-  const isCertainlySql = call !== undefined || UNMISTAKABLE.test(describeSql(text.slice(0, 1)))
+  const isQuery = call !== undefined && !isAnyCommand(call, context)
+  const isCertainlySql = isQuery || UNMISTAKABLE.test(describeSql(text.slice(0, 1)))
   const statements = readStatements(text, { isCertainlySql })
   const isNamedSql = SQL_NAME.test(nameOf(node, context) ?? '')
-  if (call === undefined && !statements.some((each) => readsLikeSql(each, described, isNamedSql, context)))
-    return []
+  if (!isQuery && !statements.some((each) => readsLikeSql(each, described, isNamedSql, context))) return []
   const transaction = call === undefined ? 'unknown' : transactionState(call, context)
   const isDirect = call !== undefined && runsDirectly(call, context)
   const droppedLater = call === undefined ? new Set<string>() : tablesDroppedLater(call, context)
@@ -126,6 +127,14 @@ function useOfVariable(node: Node, context: ScriptContext): Usage | undefined {
     child = ancestor
   }
   return undefined
+}
+
+/** `queue.execute('EXECUTE job')`: a method of many things besides databases, in a module without one. */
+function isAnyCommand(call: Node, context: ScriptContext): boolean {
+  if (call.type !== 'CallExpression' || !ANY_COMMAND.test(memberName(call.callee) ?? '')) return false
+  const receiver = executorOf(call, context.syntax)
+  const isKnown = receiver !== undefined && context.identifier.identify(receiver) !== undefined
+  return !isKnown && !context.usesPostgres
 }
 
 function isOtherDatabase(call: Node | undefined, context: ScriptContext): boolean {

@@ -30,15 +30,25 @@ function placeOf(node: Node): Place {
   return node as unknown as Place
 }
 
+/** What a file may hold against its name: types in `.js` (Flow's are much the same), JSX in `.ts`. */
+const OTHERWISE: Partial<Record<ScriptLanguage, ScriptLanguage>> = { js: 'ts', jsx: 'tsx', ts: 'tsx' }
+
 /** Parses a module; a file with a syntax error has no tree at all. */
 export function parseScript(fileName: string, source: string, lang: ScriptLanguage): ParseOutcome {
   if (nestsTooDeep(source)) return { problem: 'it nests deeper than can be analysed', at: 0 }
+  const outcome = parseAs(fileName, source, lang)
+  const other = OTHERWISE[lang]
+  if ('syntax' in outcome || other === undefined) return outcome
+  const second = parseAs(fileName, source, other)
+  return 'syntax' in second ? second : outcome
+}
+
+function parseAs(fileName: string, source: string, lang: ScriptLanguage): ParseOutcome {
   const result = parseSync(fileName, source, { lang, sourceType: 'unambiguous' })
   const { program } = result
   const [error] = result.errors
-  if (error !== undefined && program.body.length === 0) {
+  if (error !== undefined && program.body.length === 0)
     return { problem: error.message, at: error.labels[0]?.start ?? 0 }
-  }
   const nodes: Node[] = []
   const enter = (node: Node): void => {
     const place = placeOf(node)

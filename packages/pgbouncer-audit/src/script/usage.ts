@@ -168,6 +168,8 @@ const TEST_OR_LOG = new Set([
   'capture',
   'step',
 ])
+/** Methods of strings that put one text in the place of another, neither of which is run. */
+const TEXT_EDITS = new Set(['replace', 'replaceAll', 'matchAll'])
 const PROSE_KEYS =
   /^(?:description|message|msg|label|title|why|fix|help|hint|reason|name|summary|comment|placeholder|error|errors|examples?|details?|notes?|docs?|documentation|tooltip|subtitle|heading|tip|tips|explanation|recommendation|remediation|impact|rationale|pattern|regex|caption|warning|action|id|key|type|event|class|className|href|url|path|code|slug|category|prompt|system|instructions)$/i
 
@@ -268,7 +270,8 @@ function callUsage(node: Node & { type: 'CallExpression' | 'NewExpression' }, ch
         : { kind: 'unclear' }
     }
   }
-  if (TEST_OR_LOG.has(name) || /^(?:assert|expect|log|print|warn)/.test(name)) return { kind: 'not-sql' }
+  if (TEST_OR_LOG.has(name) || TEXT_EDITS.has(name) || /^(?:assert|expect|log|print|warn)/.test(name))
+    return { kind: 'not-sql' }
   if (callee.type === 'Identifier' && QUERY_FUNCTIONS.test(name)) return { kind: 'query', call: node }
   return { kind: 'unclear' }
 }

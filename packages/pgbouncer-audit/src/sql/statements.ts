@@ -47,6 +47,17 @@ export function readStatements(text: SqlText, options: ReadOptions): SqlStatemen
   return options.isCertainlySql ? readSegments(renderings[0]!) : []
 }
 
+/** Where the statements begin that are not PostgreSQL's SQL, in a script of many. */
+export function unparsedStatements(sql: string): number[] {
+  if (spellings(sql).some((spelling) => parseSql(spelling) !== undefined)) return []
+  const text = replacePlaceholders(sql)
+  const characters = byteOffsets(text)
+  return splitTokens(scanSql(text) ?? [], false).flatMap((segment) => {
+    const start = characters(segment[0]!.start)
+    return parseSql(text.slice(start, characters(segment.at(-1)!.end))) === undefined ? [start] : []
+  })
+}
+
 /** As it stands, and in a form the grammar accepts; all of one length. */
 function spellings(sql: string): string[] {
   const replaced = replacePlaceholders(sql)

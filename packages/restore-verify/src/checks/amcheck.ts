@@ -1,5 +1,11 @@
-import { ProgramError, startProgram } from '@ops/internal-subprocess'
-import { connectionEnvironment, findPostgresProgram, isBackupError, runPsql, type PgConnection } from '@ops/pg-backup'
+import { isProgramError, startProgram } from '@ops/internal-subprocess'
+import {
+  connectionEnvironment,
+  findPostgresProgram,
+  isBackupError,
+  runPsql,
+  type PgConnection,
+} from '@ops/pg-backup'
 import type { Difference } from '../report.ts'
 import type { Findings } from './check-run.ts'
 
@@ -40,13 +46,19 @@ export async function checkAmcheck(options: AmcheckOptions): Promise<Findings> {
     await amcheck.exited
     return {}
   } catch (error) {
-    if (!(error instanceof ProgramError)) throw error
-    if (error.exitCode !== FOUND_CORRUPTION) return { skipped: `pg_amcheck could not be run: ${error.stderrTail}` }
+    if (!isProgramError(error)) throw error
+    if (error.exitCode !== FOUND_CORRUPTION)
+      return { skipped: `pg_amcheck could not be run: ${error.stderrTail}` }
     return { differences: problemsOf(lines) }
   }
 }
 
-async function whyUnavailable({ connection, serverMajor, env, signal }: AmcheckOptions): Promise<string | undefined> {
+async function whyUnavailable({
+  connection,
+  serverMajor,
+  env,
+  signal,
+}: AmcheckOptions): Promise<string | undefined> {
   try {
     await findPostgresProgram('pg_amcheck', { env, signal, serverMajor })
   } catch (error) {
@@ -59,7 +71,8 @@ async function whyUnavailable({ connection, serverMajor, env, signal }: AmcheckO
       { connection, env, signal },
     )
   ).split('|')
-  if (available !== 't') return "the target lacks the extension amcheck (Debian, Ubuntu: it is in the server's package)"
+  if (available !== 't')
+    return "the target lacks the extension amcheck (Debian, Ubuntu: it is in the server's package)"
   return superuser === 'on' ? undefined : 'the role on the target is no superuser, which pg_amcheck needs'
 }
 
@@ -72,5 +85,7 @@ function problemsOf(lines: readonly string[]): Difference[] {
     if (head !== null) object = `${head[1]}${head[2]}`
     else if (line.trim() !== '') differences.push({ check: 'amcheck', object, problem: line.trim() })
   }
-  return differences.length > 0 ? differences : [{ check: 'amcheck', object, problem: 'pg_amcheck found corruption' }]
+  return differences.length > 0
+    ? differences
+    : [{ check: 'amcheck', object, problem: 'pg_amcheck found corruption' }]
 }

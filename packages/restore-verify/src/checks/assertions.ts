@@ -1,4 +1,4 @@
-import { ProgramError } from '@ops/internal-subprocess'
+import { type ProgramError, isProgramError } from '@ops/internal-subprocess'
 import { runPsql, type PsqlOptions } from '@ops/pg-backup'
 import type { Difference } from '../report.ts'
 import type { Findings } from './check-run.ts'
@@ -27,7 +27,12 @@ export async function checkAssertions(
   for (const assertion of assertions) {
     const problem = await problemOf(assertion, startedAt, options)
     if (problem !== undefined)
-      differences.push({ check: 'assertions', object: assertion.name, expected: expectation(assertion), ...problem })
+      differences.push({
+        check: 'assertions',
+        object: assertion.name,
+        expected: expectation(assertion),
+        ...problem,
+      })
   }
   return { differences, note: `${assertions.length} made` }
 }
@@ -44,7 +49,7 @@ async function problemOf(
   options: PsqlOptions,
 ): Promise<Pick<Difference, 'problem' | 'actual'> | undefined> {
   const actual = await answer(assertion, startedAt, options)
-  if (actual instanceof ProgramError) return { problem: `its query failed: ${actual.stderrTail}` }
+  if (isProgramError(actual)) return { problem: `its query failed: ${actual.stderrTail}` }
   const { min = -Infinity, max = Infinity } = assertion
   if (assertion.min === undefined && assertion.max === undefined)
     return actual === 't' ? undefined : { problem: 'it does not hold', actual }
@@ -54,12 +59,16 @@ async function problemOf(
 }
 
 /** The query is a file of its own for psql, so that it may end with or without a semicolon. */
-async function answer({ sql }: Assertion, startedAt: string, options: PsqlOptions): Promise<string | ProgramError> {
+async function answer(
+  { sql }: Assertion,
+  startedAt: string,
+  options: PsqlOptions,
+): Promise<string | ProgramError> {
   const script = `BEGIN READ ONLY;\nSET LOCAL ops.backup_started_at = '${startedAt}';\n${sql.trim().replace(/;$/, '')}\n;\nROLLBACK;\n`
   try {
     return await runPsql(script, options)
   } catch (error) {
-    if (error instanceof ProgramError && options.signal?.aborted !== true) return error
+    if (isProgramError(error) && options.signal?.aborted !== true) return error
     throw error
   }
 }

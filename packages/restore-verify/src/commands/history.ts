@@ -5,7 +5,9 @@ import { readRecord } from '../record.ts'
 import { openFlaggedStore, withStoreFlags, type StoreFlags } from './options.ts'
 
 export function addHistory(program: Command, context: CliContext): void {
-  withStoreFlags(program.command('history').description('say which backups were drilled, when, and what came of it'))
+  withStoreFlags(
+    program.command('history').description('say which backups were drilled, when, and what came of it'),
+  )
     .option('--json', 'print JSON')
     .action((flags: StoreFlags & { json?: boolean }) => history(flags, context))
 }

@@ -13,7 +13,9 @@ interface Flags extends StoreFlags, ReportFlags {
 }
 
 export function addReport(program: Command, context: CliContext): void {
-  const command = withStoreFlags(program.command('report').description("show the report of a backup's last drill"))
+  const command = withStoreFlags(
+    program.command('report').description("show the report of a backup's last drill"),
+  )
   withReportFlags(command)
     .option('--id <id>', 'the backup: an id, or `latest`', 'latest')
     .option('--json', 'print the report as JSON instead of Markdown')

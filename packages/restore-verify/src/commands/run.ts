@@ -15,10 +15,20 @@ import type { Which } from '../select-backups.ts'
 import { verifyBackups, type DrillResult } from '../verify-backups.ts'
 import { verifyRestore, type VerifyProgress, type VerifyRestoreOptions } from '../verify-restore.ts'
 import { assertionsFromFlags } from './assertion-flags.ts'
-import { openFlaggedStore, targetFromFlags, withStoreFlags, withTargetFlags, type StoreFlags, type TargetFlags } from './options.ts'
+import { keysFromFlags, withKeyFlags, type KeyFlags } from './key-flags.ts'
+import {
+  openFlaggedStore,
+  targetFromFlags,
+  withStoreFlags,
+  withTargetFlags,
+  type StoreFlags,
+  type TargetFlags,
+} from './options.ts'
 import { withReportFlags, writeReport, type ReportFlags } from './write-report.ts'
 
-interface Flags extends StoreFlags, TargetFlags, ReportFlags {
+interface Flags extends StoreFlags, TargetFlags, ReportFlags, KeyFlags {
+  jobs?: number
+  staging?: string
   id: string
   neverDrilled?: boolean
   sampleDays?: number
@@ -38,19 +48,33 @@ interface Flags extends StoreFlags, TargetFlags, ReportFlags {
 }
 
 export function addRun(program: Command, context: CliContext): void {
-  const command = withTargetFlags(withStoreFlags(program.command('run').description('drill one backup, or several')))
-  withReportFlags(command)
+  const command = withTargetFlags(
+    withStoreFlags(program.command('run').description('drill one backup, or several')),
+  )
+  withReportFlags(withKeyFlags(command))
     .option('--id <id>', 'the backup: an id, or `latest`', 'latest')
     .option('--never-drilled', 'instead of one: every backup that was never drilled')
-    .option('--sample-days <days>', 'instead of one: one backup of every so many days', parseInteger(1, 36_500))
+    .option(
+      '--sample-days <days>',
+      'instead of one: one backup of every so many days',
+      parseInteger(1, 36_500),
+    )
     .option('--seed <text>', 'which ones the sample takes', 'ops')
-    .addOption(new Option('--skip <check...>', 'leave a check out').choices(checkNames.filter((name) => name !== 'restore')))
+    .option('--jobs <n>', 'restore so many tables and indexes at a time (default: 1)', parseInteger(1, 64))
+    .option('--staging <folder>', 'where a backup is unpacked that cannot stream (default: the temp folder)')
+    .addOption(
+      new Option('--skip <check...>', 'leave a check out').choices(
+        checkNames.filter((name) => name !== 'restore'),
+      ),
+    )
     .option('--assert <sql...>', 'a query that must return true in the restored database')
     .option('--assertions <file>', 'JSON: [{ "name", "sql", "min", "max" }]')
     .option('--rpo <duration>', 'disproven when the backup is older, such as 26h', parseDurationMs)
     .option('--rto <duration>', 'disproven when restoring takes longer, such as 2h', parseDurationMs)
     .addOption(new Option('--roles <how>', 'roles that the target lacks').choices(['create', 'require']))
-    .addOption(new Option('--locale <how>', 'a locale that the target lacks').choices(['substitute', 'require']))
+    .addOption(
+      new Option('--locale <how>', 'a locale that the target lacks').choices(['substitute', 'require']),
+    )
     .option('--no-owner', 'restore without owners; they are then not compared')
     .option('--no-privileges', 'restore without grants; they are then not compared')
     .option('--amcheck-jobs <n>', 'connections of pg_amcheck (default: 2)', parseInteger(1, 64))
@@ -62,10 +86,14 @@ export function addRun(program: Command, context: CliContext): void {
 async function run(flags: Flags, context: CliContext): Promise<void> {
   const which = whichOf(flags)
   const target = targetFromFlags(flags, context)
+  const keys = await keysFromFlags(flags, context)
   const assertions = await assertionsFromFlags(flags)
   await using store = await openFlaggedStore(flags, context)
   const line = createProgressLine()
   const options: VerifyRestoreOptions = {
+    ...keys,
+    jobs: flags.jobs,
+    stagingFolder: flags.staging,
     store,
     cluster: flags.cluster,
     database: flags.of,
@@ -109,16 +137,23 @@ function whichOf({ neverDrilled, sampleDays, seed, id, html, markdown, junit }: 
   const wished = [neverDrilled === true, sampleDays !== undefined, id !== 'latest'].filter(Boolean)
   if (wished.length > 1) throw new UsageError('--id, --never-drilled and --sample-days exclude each other')
   const several: Which | undefined =
-    sampleDays === undefined ? (neverDrilled === true ? 'never-drilled' : undefined) : { everyDays: sampleDays, seed }
+    sampleDays === undefined
+      ? neverDrilled === true
+        ? 'never-drilled'
+        : undefined
+      : { everyDays: sampleDays, seed }
   if (several !== undefined && [html, markdown, junit].some((file) => file !== undefined)) {
-    throw new UsageError('--html, --markdown and --junit are for one drill; `restore-verify report` writes them for each id')
+    throw new UsageError(
+      '--html, --markdown and --junit are for one drill; `restore-verify report` writes them for each id',
+    )
   }
   return several
 }
 
 /** A backup that was disproven is worse news than one that could not be drilled. */
 function exitOf(results: readonly DrillResult[]): number {
-  if (results.some((result) => 'report' in result && result.report.verdict === 'disproven')) return EXIT.findings
+  if (results.some((result) => 'report' in result && result.report.verdict === 'disproven'))
+    return EXIT.findings
   return results.some((result) => 'error' in result) ? EXIT.failed : EXIT.done
 }
 
@@ -160,7 +195,9 @@ function summary(report: VerificationReport): string[] {
   if (verdict === 'disproven') {
     return [
       `DISPROVEN: ${head}: ${formatCount(differences.length)} difference(s)`,
-      ...differences.slice(0, MOST_DIFFERENCES).map((each) => `  ${each.check} ${each.object}: ${each.problem}`),
+      ...differences
+        .slice(0, MOST_DIFFERENCES)
+        .map((each) => `  ${each.check} ${each.object}: ${each.problem}`),
       ...(differences.length > MOST_DIFFERENCES ? ['  … the report has all of them (--json, --html)'] : []),
     ]
   }

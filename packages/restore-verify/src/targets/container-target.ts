@@ -1,11 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ProgramError, runProgram } from '@ops/internal-subprocess'
+import { isProgramError, runProgram } from '@ops/internal-subprocess'
 import { errorMessage } from '@ops/internal-error'
 import { RestoreVerifyError } from '../restore-verify-error.ts'
 import { guardArguments, startGuardedServer } from './guarded-server.ts'
-import { createOwnedFolder, isDead, parseOwner, removeDeadFolders, thisOwner, type Owner } from './owned-folder.ts'
+import {
+  createOwnedFolder,
+  isDead,
+  parseOwner,
+  removeDeadFolders,
+  thisOwner,
+  type Owner,
+} from './owned-folder.ts'
 import { DEFAULT_MEMORY_BYTES, serverSettings, type ServerLimits } from './server-settings.ts'
 import type { Target, TargetContext } from './target.ts'
 
@@ -30,12 +37,16 @@ const SERVER_FOLDER = '/tmp/ops-drill-server'
 const OTHER_MEMORY_FACTOR = 2
 
 /** Starts the container. Rejects with `VERIFY_TARGET_UNAVAILABLE`. */
-export async function openContainerTarget(options: ContainerTargetOptions, context: TargetContext): Promise<Target> {
+export async function openContainerTarget(
+  options: ContainerTargetOptions,
+  context: TargetContext,
+): Promise<Target> {
   const { docker = 'docker', image } = options
   const { env, signal, logger } = context
   for (const id of await removeDeadContainers(docker, context))
     logger?.warn({ container: id }, 'removed the container of a dead drill')
-  for (const each of await removeDeadFolders()) logger?.warn({ folder: each }, 'removed the folder of a dead drill')
+  for (const each of await removeDeadFolders())
+    logger?.warn({ folder: each }, 'removed the folder of a dead drill')
   const owner = await thisOwner(context.now)
   const folder = await createOwnedFolder(undefined, owner)
   try {
@@ -113,7 +124,7 @@ async function removeDeadContainers(docker: string, { env, signal }: TargetConte
     }
     return removed
   } catch (error) {
-    if (!(error instanceof ProgramError)) throw error
+    if (!isProgramError(error)) throw error
     throw new RestoreVerifyError(
       'VERIFY_TARGET_UNAVAILABLE',
       `the container engine does not answer: ${error.message}; start it, or drill from local programs or on a server (--target)`,

@@ -66,7 +66,13 @@ export async function openLocalTarget(options: LocalTargetOptions, context: Targ
     if (signal?.aborted === true) throw signal.reason
     throw error instanceof RestoreVerifyError
       ? error
-      : unavailable(`an ephemeral PostgreSQL could not be started: ${errorMessage(error)}`, error)
+      : unavailable(
+          `an ephemeral PostgreSQL could not be started in ${folder}: ${errorMessage(error)}` +
+            (process.getuid?.() === 0
+              ? ' (as root, its server runs as the user postgres or nobody, who must be able to get there)'
+              : ''),
+          error,
+        )
   }
 }
 

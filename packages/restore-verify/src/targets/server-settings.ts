@@ -4,7 +4,7 @@ export interface ServerLimits {
   readonly memoryBytes?: number
 }
 
-export const DEFAULT_MEMORY_BYTES = 512 * 1024 * 1024
+export const DEFAULT_MEMORY_BYTES: number = 512 * 1024 * 1024
 const MIB = 1024 * 1024
 
 /**

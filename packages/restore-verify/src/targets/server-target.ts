@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { ProgramError, startProgram, type Program } from '@ops/internal-subprocess'
+import { errorMessage } from '@ops/internal-error'
+import { type Program, type ProgramError, isProgramError, startProgram } from '@ops/internal-subprocess'
 import {
   connectionEnvironment,
   describeConnection,
@@ -8,11 +9,15 @@ import {
   quoteLiteral,
   readServerFacts,
   runPsql,
+  type Logger,
   type Manifest,
   type PgConnection,
 } from '@ops/pg-backup'
 import { RestoreVerifyError } from '../restore-verify-error.ts'
 import type { Target, TargetContext } from './target.ts'
+
+/** DROP DATABASE waits for every backend of the cluster, also for one that hangs. */
+const DROP_WITHIN = '2min'
 
 /** Databases with a name like this are ours and nobody else's; the time in it is when the drill began. */
 const NAME = /^ops_verify_\d{8}t\d{6}z_[0-9a-f]{8}$/
@@ -40,13 +45,15 @@ type SessionOptions = Pick<TargetContext, 'env' | 'signal'> & { readonly connect
  * with it. So a scratch database without a session belongs to nobody, and the next drill drops it.
  * Rejects with `VERIFY_TARGET_IS_SOURCE` before anything is written.
  */
-export async function openServerTarget(options: ServerTargetOptions, context: TargetContext): Promise<Target> {
+export async function openServerTarget(
+  options: ServerTargetOptions,
+  context: TargetContext,
+): Promise<Target> {
   const { env, signal, logger } = context
   const connection = { ...options.connection, database: options.connection?.database ?? 'postgres' }
   const session = { connection, env, signal }
   if (options.allowSourceCluster !== true) await refuseSource(session, context.manifest)
-  for (const name of await removeAbandoned(session))
-    logger?.warn({ database: name }, 'dropped the scratch database of a dead drill')
+  await removeAbandoned(session, logger)
   const time = context.now
     .toISOString()
     .replaceAll(/[-:]|\.\d+/g, '')
@@ -76,7 +83,9 @@ async function refuseSource(session: SessionOptions, manifest: Manifest): Promis
   const where = describeConnection(session.connection, session.env)
   if (systemIdentifier !== undefined && source !== undefined) {
     if (systemIdentifier !== source) return
-    throw isSource(`the server of ${where} is the one that the backup was taken from (system identifier ${source})`)
+    throw isSource(
+      `the server of ${where} is the one that the backup was taken from (system identifier ${source})`,
+    )
   }
   const name = quoteLiteral(manifest.database)
   const found = await runPsql(`SELECT count(*) FROM pg_database WHERE datname = ${name};`, session)
@@ -93,17 +102,26 @@ function isSource(what: string): RestoreVerifyError {
   )
 }
 
-/** Drops the scratch databases of drills that are dead, and returns their names. */
-async function removeAbandoned(session: SessionOptions): Promise<string[]> {
+/** Drops the scratch databases of drills that are dead. One that cannot be dropped now is left to the next drill. */
+async function removeAbandoned(session: SessionOptions, logger: Logger | undefined): Promise<void> {
   const names = await runPsql(
     String.raw`SELECT datname FROM pg_database WHERE datname LIKE 'ops\_verify\_%'
       AND datname NOT IN (SELECT application_name FROM pg_stat_activity WHERE application_name IS NOT NULL)
       AND pg_has_role(datdba, 'usage');`,
     session,
   )
-  const abandoned = names.split('\n').filter((name) => NAME.test(name))
-  for (const name of abandoned) await dropDatabase(name, session)
-  return abandoned
+  for (const database of names.split('\n').filter((name) => NAME.test(name))) {
+    try {
+      await dropDatabase(database, session)
+      logger?.warn({ database }, 'dropped the scratch database of a dead drill')
+    } catch (error) {
+      session.signal?.throwIfAborted()
+      logger?.warn(
+        { database, error: errorMessage(error) },
+        'a dead drill left a scratch database that could not be dropped',
+      )
+    }
+  }
 }
 
 async function openSession(name: string, { connection, env, signal }: SessionOptions): Promise<Program> {
@@ -135,14 +153,14 @@ async function dropDatabase(
 ): Promise<void> {
   try {
     await runPsql(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ${quoteLiteral(name)};\n` +
+      `SET statement_timeout = '${DROP_WITHIN}';\nSELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ${quoteLiteral(name)};\n` +
         `DROP DATABASE IF EXISTS ${quoteIdentifier(name)};`,
       { connection, env },
     )
   } catch (error) {
     throw scratchFailed(
       name,
-      `it could not be dropped: ${error instanceof ProgramError ? error.stderrTail : String(error)}`,
+      `it could not be dropped: ${isProgramError(error) ? error.stderrTail : String(error)}; the next drill tries again, or drop it yourself`,
       error,
     )
   }

@@ -67,6 +67,8 @@ export function readConnectionOptions(
     if (isOff(property.value)) continue
     if (sendsParameters) {
       if (name === 'options') addOptions(property.value, context, add, connection, property)
+      else if (name === 'replication')
+        add({ kind: 'replication', via: "postgres.js's replication option" }, property, 'high', connection)
       else if (isSetting(name))
         add({ kind: 'startup-parameter', name, viaOptions: false }, property, 'high', connection)
     } else if (TIMEOUTS.has(name) && isConnection && driver !== 'postgres.js' && driver !== 'bun') {
@@ -80,6 +82,8 @@ export function readConnectionOptions(
       addOptions(property.value, context, add, connection, property)
     } else if (name === 'replication' && isConnection && constantString(property.value) !== undefined) {
       add({ kind: 'replication', via: "pg's replication option" }, property, 'high', connection)
+    } else if (name === 'searchPath' && isMikroOrmConfig(driver, context)) {
+      add({ kind: 'search-path-option', via: 'MikroORM' }, property, 'high', connection)
     } else if (name === 'searchPath' && isKnexConfig(allKeys, driver, context)) {
       add({ kind: 'search-path-option', via: 'Knex' }, property, 'high', connection)
     } else if (name === 'prependSearchPath' || (name === 'searchPath' && driver === 'sequelize')) {
@@ -91,6 +95,10 @@ export function readConnectionOptions(
 function isKnexConfig(keys: Properties, driver: Driver | undefined, { drivers }: ScriptContext): boolean {
   if (driver === 'knex' || (driver === undefined && drivers.has('knex'))) return true
   return keys.has('client') || (keys.has('connection') && keys.has('pool'))
+}
+
+function isMikroOrmConfig(driver: Driver | undefined, { drivers }: ScriptContext): boolean {
+  return driver === 'mikro-orm' || (driver === undefined && drivers.has('mikro-orm') && !drivers.has('knex'))
 }
 
 /** The object that `{ a }` becomes a part of in `{ b, ...(c ? { a } : {}) }`. */

@@ -25,7 +25,8 @@ export function readNamedQuery(object: ObjectNode, keys: Properties, context: Sc
     }
   }
   if (
-    readsLikeQuery(text.value, context) ||
+    (readsLikeQuery(text.value, context) &&
+      (takesValues(keys, text.value, context) || usesDriver(context))) ||
     isTypedQuery(object, context) ||
     isPassedToQuery(object, context)
   ) {
@@ -36,6 +37,15 @@ export function readNamedQuery(object: ObjectNode, keys: Properties, context: Sc
 function isForeign(call: Node, context: ScriptContext): boolean {
   const driver = context.identifier.identify(call)?.driver
   return driver === 'other-database' || (driver === undefined && context.isOtherDatabase)
+}
+
+/** Sentences that begin with `Select` or `Update` have no parameters. */
+function takesValues(keys: Properties, text: Node, { source }: ScriptContext): boolean {
+  return keys.has('values') || keys.has('rowMode') || /\$\d/.test(source.slice(text.start, text.end))
+}
+
+function usesDriver({ drivers }: ScriptContext): boolean {
+  return drivers.has('pg') || drivers.has('pg-promise') || drivers.has('pg-cursor')
 }
 
 function readsLikeQuery(node: Node, context: ScriptContext): boolean {

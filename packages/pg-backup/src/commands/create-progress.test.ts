@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest'
+import type { BackupMeasures } from '../backup-measures.ts'
+import { estimate, progressFields } from './create-progress.ts'
+
+const LAST: BackupMeasures = {
+  cluster: 'main',
+  database: 'app',
+  id: '20261120T020000Z-4fk2q9',
+  finishedAt: '2026-11-20T02:10:00.000Z',
+  durationSeconds: 600,
+  rawBytes: 1_000_000,
+  storedBytes: 200_000,
+}
+
+const at = (rawBytes: number) =>
+  ({
+    phase: 'dump',
+    rawBytes,
+    storedBytes: 102_400,
+    rows: 1234,
+    tablesDone: 2,
+    tablesTotal: 12,
+    table: { schema: 'public', name: 'orders' },
+  }) as const
+
+describe('the estimate', () => {
+  it('is by the last backup, at the rate so far', () => {
+    expect(estimate(at(250_000), LAST, 10_000)).toEqual({
+      from: LAST.id,
+      rawBytes: 1_000_000,
+      remainingMs: 30_000,
+    })
+    expect(estimate(at(1_000_000), LAST, 10_000)).toMatchObject({ remainingMs: 0 })
+  })
+
+  it('has no time before the first byte', () => {
+    expect(estimate(at(0), LAST, 10_000)).toEqual({ from: LAST.id, rawBytes: 1_000_000 })
+  })
+
+  it('is none without a last backup, and when this one has outgrown it', () => {
+    expect(estimate(at(1), undefined, 10_000)).toBeUndefined()
+    expect(estimate(at(1_000_001), LAST, 10_000)).toBeUndefined()
+  })
+})
+
+it('the fields say everything, the most important first', () => {
+  const progress = at(512_000)
+  expect(progressFields(progress, estimate(progress, LAST, 10_000), 10_000)).toEqual([
+    "~51 % of the last backup's size, ~9.5 s left",
+    '500.0 KiB',
+    '50.0 KiB/s',
+    '1,234 rows',
+    'table 2/12 public.orders',
+    '100.0 KiB stored',
+    '10.0 s',
+  ])
+  expect(progressFields({ ...progress, tablesTotal: undefined, table: undefined }, undefined, 0)).toEqual([
+    '500.0 KiB',
+    '488.3 MiB/s',
+    '1,234 rows',
+    'table 2',
+    '100.0 KiB stored',
+    '0 ms',
+  ])
+})
