@@ -7,7 +7,7 @@ import { createBackup, digestDatabase, findPostgresProgram, restoreBackup } from
 import { connectionTo, temporaryStore } from './harness.ts'
 import { randomDatabase } from './random-database.ts'
 
-const RUNS = 60
+const RUNS = 40
 
 let server: Postgres
 
@@ -26,7 +26,7 @@ it('a random database comes back from its backup as it was', async () => {
       tables += found.tables
       rows += found.rows
     }),
-    { numRuns: RUNS },
+    { numRuns: RUNS, endOnFailure: true },
   )
   process.stderr.write(`${RUNS} random databases came back: ${tables} tables with ${rows} rows\n`)
   expect(rows).toBeGreaterThan(RUNS)
