@@ -79,15 +79,16 @@ function installServers(withPgBouncer) {
   const missing = []
   if (!['initdb', 'postgres', 'pg_dump', 'pg_restore', 'psql'].every((program) => findProgram(program)))
     missing.push('postgresql')
-  if (withPgBouncer && !findProgram('pgbouncer')) missing.push('pgbouncer')
+  const forTests = withPgBouncer ? ['pgbouncer', 'age', 'zstd'] : []
+  missing.push(...forTests.filter((program) => !findProgram(program)))
   if (missing.length === 0) return
   if (!canUseApt()) {
     fail(
       `${missing.join(' and ')} not found. Looked on PATH, in OPS_PG_BIN, in /usr/lib/postgresql/*/bin and in Homebrew's folders. ` +
         'Install PostgreSQL (server and client, version 13 or newer' +
-        (withPgBouncer ? ', and PgBouncer' : '') +
-        '): on Debian and Ubuntu `sudo apt-get install postgresql pgbouncer`, on Fedora `sudo dnf install postgresql-server postgresql pgbouncer`, ' +
-        'on macOS `brew install postgresql@17 pgbouncer`; or set OPS_PG_BIN to the folder that has `initdb`. Then run this command again.',
+        (withPgBouncer ? ', PgBouncer, age and zstd' : '') +
+        '): on Debian and Ubuntu `sudo apt-get install postgresql pgbouncer age zstd`, on Fedora `sudo dnf install postgresql-server postgresql pgbouncer`, ' +
+        'on macOS `brew install postgresql@17 pgbouncer age zstd`; or set OPS_PG_BIN to the folder that has `initdb`. Then run this command again.',
     )
   }
   say(`installing ${missing.join(' and ')} with apt (once)`)

@@ -1,6 +1,12 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
-import { createSecureContext, TLSSocket } from 'node:tls'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createSecureContext, createServer as createTlsServer, TLSSocket } from 'node:tls'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
 import { probe } from '../src/probe.ts'
 import { STARTTLS_PROTOCOLS, type StartTlsProtocol } from '../src/starttls.ts'
@@ -170,3 +176,42 @@ describe('STARTTLS', () => {
     },
   )
 })
+
+describe("the README's example", () => {
+  it('runs, and ends with 0 because every certificate is fine', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'cert-probe-readme-'))
+    try {
+      await writeFile(join(folder, 'site.pem'), leaf.pem)
+      await writeFile(join(folder, 'roots.pem'), root.pem)
+      const https = createTlsServer({ key: leaf.keyPem, cert: leaf.pem }).listen(0, '127.0.0.1')
+      https.on('secureConnection', (socket) => socket.on('error', () => undefined))
+      open.push(https)
+      await once(https, 'listening')
+      const places = {
+        "'@ops/cert-probe'": `'${own('src/index.ts')}'`,
+        'db.example.com:5432': `localhost:${await serve(AGREEING.postgres)}`,
+        'smtp://mail.example.com': `smtp://localhost:${await serve(AGREEING.smtp)}`,
+        "'example.com'": `'localhost:${(https.address() as AddressInfo).port}'`,
+        '/etc/letsencrypt/live': join(folder, 'site.pem'),
+      }
+      let [, program] = /```ts\n([\s\S]*?)```/.exec(await readFile(own('README.md'), 'utf8'))!
+      for (const [shown, here] of Object.entries(places)) {
+        expect(program).toContain(shown)
+        program = program!.replaceAll(shown, here)
+      }
+      // A run that fails rejects, also by its exit code.
+      const { stdout } = await promisify(execFile)(
+        process.execPath,
+        ['--input-type=module-typescript', '--eval', program!],
+        { env: { ...process.env, SSL_CERT_FILE: join(folder, 'roots.pem') } },
+      )
+      expect(stdout).toMatch(/^127\.0\.0\.1:\d+ ok \d+ \[\]$/m)
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+})
+
+function own(path: string): string {
+  return fileURLToPath(new URL(`../${path}`, import.meta.url))
+}

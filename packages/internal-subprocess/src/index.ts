@@ -75,6 +75,11 @@ export class ProgramError extends Error {
   }
 }
 
+/** Recognises a {@link ProgramError}, also one of another copy of this module: it is inlined into each package. */
+export function isProgramError(value: unknown): value is ProgramError {
+  return value instanceof Error && value.name === 'ProgramError' && 'stderrTail' in value
+}
+
 interface ProgramEnd {
   readonly command: string
   readonly exitCode: number | null

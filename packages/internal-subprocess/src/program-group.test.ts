@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { startProgramGroup } from './index.ts'
 
@@ -13,17 +14,18 @@ async function pidsOf(stdout: NodeJS.ReadableStream): Promise<number[]> {
   return String(chunk).trim().split(' ').map(Number)
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
+/** Those of the processes that run; one that ended, and that nobody has asked about yet, does not. */
+async function alive(pids: readonly number[]): Promise<string[]> {
+  const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,stat='])
+  return stdout
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([pid, state]) => pids.includes(Number(pid)) && state?.startsWith('Z') === false)
+    .map(([pid]) => pid!)
 }
 
 async function gone(pids: readonly number[]): Promise<void> {
-  while (pids.some(isAlive)) await sleep(10)
+  while ((await alive(pids)).length > 0) await sleep(10)
 }
 
 describe('a group of processes', () => {
@@ -64,6 +66,7 @@ describe('a group of processes', () => {
       group.stdout.once('data', (pids) => { group.pause(); process.stdout.write(pids) })`
     const parent = spawn(process.execPath, ['--input-type=module', '-e', script])
     const pids = await pidsOf(parent.stdout)
+    expect(await alive(pids)).toHaveLength(2)
     parent.kill('SIGKILL')
     await gone(pids)
   })

@@ -155,6 +155,9 @@ async function attemptBackup(
   const { lockTimeoutMs, stallTimeoutMs, jobs = 1 } = options
   const encoding = resolveEncoding(options)
   const startedAt = now()
+  // By a clock that does not jump, so that a backup never ends before it began.
+  const begunAt = performance.now()
+  const elapsedMs = (): number => Math.round(performance.now() - begunAt)
 
   options.onProgress?.({ phase: 'connect' })
   const asked = { connection, env, timeoutMs: stallTimeoutMs, signal: options.signal }
@@ -193,7 +196,7 @@ async function attemptBackup(
       program,
       encoding,
       startedAt,
-      finishedAt: now(),
+      finishedAt: new Date(startedAt.getTime() + elapsedMs()),
       digest: digest ?? true,
       dump,
       globals,
@@ -208,7 +211,7 @@ async function attemptBackup(
       begun.length = 0
       throw collision(manifestKey)
     }
-    const durationMs = now().getTime() - startedAt.getTime()
+    const durationMs = elapsedMs()
     options.logger?.info({ ...backup, durationMs, storedBytes }, 'the backup is published')
     const { isHeld: leased } = lease
     return { ...backup, store: store.url, manifestKey, manifest, durationMs, leased, removedLeftovers }

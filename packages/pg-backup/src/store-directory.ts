@@ -89,15 +89,15 @@ async function dumpThrough(
     lastSign = performance.now()
   }
   const pgDump = dumpDirectory({ ...dump, jobs: options.jobs, folder, signal, onFinished, onLine })
-  let hasEnded = false
+  const running = { yet: true }
   const ended = pgDump.exited.finally(() => {
-    hasEnded = true
+    running.yet = false
   })
 
   /** Keeps `pg_dump` within the bound, the rate and the time limit, for as long as it runs. */
   async function watch(): Promise<void> {
     let written = 0
-    while (!hasEnded) {
+    while (running.yet) {
       await files.look()
       const grown = files.written - written
       written = files.written

@@ -15,13 +15,14 @@ export function createUploads<File>(
 ): Uploads<File> {
   const waiting: File[] = []
   const running = new Set<Promise<void>>()
-  let hasFailed = false
+  let isOver = false
 
   function begin(): void {
-    while (running.size < limit && waiting.length > 0 && !hasFailed) {
+    while (running.size < limit && waiting.length > 0) {
       const task = work(waiting.shift()!)
         .catch((error: unknown) => {
-          hasFailed = true
+          waiting.length = 0
+          isOver = true
           onFailure(error)
         })
         .then(() => {
@@ -34,11 +35,12 @@ export function createUploads<File>(
 
   return {
     add(files) {
+      if (isOver) return
       waiting.push(...files)
       begin()
     },
     get isIdle() {
-      return running.size === 0 && (waiting.length === 0 || hasFailed)
+      return running.size === 0 && waiting.length === 0
     },
     async settled() {
       while (running.size > 0) await Promise.all(running)

@@ -9,7 +9,7 @@ export interface FramePiece {
 }
 
 /** Bytes that are not zstd data; its code begins as those of `node:zlib` do. */
-export class ZstdFrameError extends Error {
+class ZstdFrameError extends Error {
   override readonly name = 'ZstdFrameError'
   readonly code = 'ZSTD_FRAME'
 }

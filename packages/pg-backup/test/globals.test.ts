@@ -1,5 +1,7 @@
+import { text } from 'node:stream/consumers'
 import { startPostgres, type Postgres } from '@ops/testbed'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { backupFolder } from '../src/backup-set.ts'
 import { createBackup } from '../src/create-backup.ts'
 import type { Manifest } from '../src/manifest.ts'
 import { restoreBackup, type RestoreBackupOptions, type RestoreResult } from '../src/restore-backup.ts'
@@ -95,10 +97,9 @@ describe('the roles of a cluster', () => {
     })
     expect(without.globals).toEqual({ rolePasswords: false })
     const object = without.objects.find(({ role }) => role === 'globals')!
-    const [file] = (await other.files()).filter((each) => each.endsWith(object.name))
-    const { readFile } = await import('node:fs/promises')
-    expect(await readFile(file!, 'utf8')).toMatch(/CREATE ROLE owner;/)
-    expect(await readFile(file!, 'utf8')).not.toMatch(/PASSWORD|SCRAM/)
+    const script = await text(await other.store.get(`${backupFolder(without)}${object.name}`))
+    expect(script).toMatch(/CREATE ROLE owner;/)
+    expect(script).not.toMatch(/PASSWORD|SCRAM/)
   })
 
   it('cannot be had by a role that may not read them, and the error says what to do', async () => {

@@ -104,6 +104,13 @@ describe('what cannot be audited is a warning, and the rest is audited', () => {
     expect((await warningsBesideTheHazard()).length).toBeLessThanOrEqual(1)
   })
 
+  it('thousands of variables of one name, as minified code has them', async () => {
+    const part = 'function e(e){let t=e+1;const n=(e)=>t+e;return n(t)?`set ${e} = ${t}`:n(e)}'
+    write('bundle.js', `${part.repeat(8_000)}client.query('LISTEN jobs')`)
+    const { findings } = await auditSource({ cwd: folder })
+    expect(findings.map((finding) => finding.file)).toEqual(['bundle.js', 'good.ts'])
+  })
+
   it('an unterminated string in SQL', async () => {
     write('open.sql', "SELECT set_config('a")
     expect(await warningsBesideTheHazard()).toEqual([

@@ -1,10 +1,11 @@
 /** Commands about configuration: lint, size, userlist, auth-query. */
-import { EXIT, parseInteger, UsageError, type CliContext } from '@ops/internal-cli'
+import { EXIT, formatTable, parseInteger, UsageError, type CliContext } from '@ops/internal-cli'
 import type { Command } from 'commander'
 import { readFileSync } from 'node:fs'
 import { Client } from 'pg'
 import { generateAuthQuery } from './auth-query.ts'
 import { connectionFrom, postgresFrom } from './cli-target.ts'
+import { describeSettings, LATEST_VERSION } from './config-settings.ts'
 import { openConsole } from './console.ts'
 import { lintConfig, type LintFacts } from './lint-config.ts'
 import { renderLintText, renderSarif } from './lint-report.ts'
@@ -17,6 +18,7 @@ import { checkUserlist, readCredentials, renderUserlist, writeUserlist, type Cre
 
 export function addConfigCommands(program: Command, context: CliContext): void {
   addLint(program, context)
+  addSettings(program, context)
   addSize(program, context)
   addUserlist(program, context)
   program
@@ -55,6 +57,7 @@ function addLint(program: Command, context: CliContext): void {
     .option(
       '--pgbouncer-version <version>',
       'the version that reads it, e.g. 1.24.1; also reports its known vulnerabilities',
+      parseVersion,
     )
     .option('--url <url>', 'the admin console of the running PgBouncer, to read its version from')
     .option('--max-connections <n>', "PostgreSQL's max_connections", parseInteger(1))
@@ -80,8 +83,6 @@ function addLint(program: Command, context: CliContext): void {
       const { poolMode, pgbouncerVersion, openFiles } = flags
       if (poolMode !== 'session' && poolMode !== 'transaction' && poolMode !== 'statement')
         throw new UsageError(`--pool-mode must be session, transaction or statement, not "${poolMode}"`)
-      if (pgbouncerVersion !== undefined && !/^\d+\.\d+(\.\d+)?$/.test(pgbouncerVersion))
-        throw new UsageError('--pgbouncer-version must look like 1.24.1')
       const format = flags.json ? 'json' : flags.format
       if (!['text', 'json', 'sarif'].includes(format))
         throw new UsageError(`--format must be text, json or sarif, not "${format}"`)
@@ -100,6 +101,11 @@ function addLint(program: Command, context: CliContext): void {
       else await context.printJson(format === 'json' ? report : renderSarif(report))
       if (report.findings.length > 0) context.exitWith(EXIT.findings)
     })
+}
+
+function parseVersion(text: string): string {
+  if (!/^\d+\.\d+(\.\d+)?$/.test(text)) throw new UsageError('--pgbouncer-version must look like 1.24.1')
+  return text
 }
 
 /** Of the PgBouncer that runs, where its console is given. */
@@ -124,6 +130,33 @@ async function postgresLimits(
   if (most === undefined) return undefined
   return { maxConnections: most, ...(kept === undefined ? {} : { reservedConnections: kept }) }
 }
+
+function addSettings(program: Command, context: CliContext): void {
+  program
+    .command('settings')
+    .description('list the settings of a version: their defaults, and whether RELOAD suffices to change them')
+    .argument('[names...]', 'only these')
+    .option('--pgbouncer-version <version>', 'e.g. 1.24.1; otherwise the newest known', parseVersion)
+    .option('--url <url>', 'the admin console of the running PgBouncer, to read its version from')
+    .option('--json', 'the settings as JSON on stdout')
+    .addHelpText('after', '\nExample:\n  pgbouncer-stats settings listen_port max_client_conn')
+    .action(async (names: string[], flags: { pgbouncerVersion?: string; url?: string; json?: true }) => {
+      const version = flags.pgbouncerVersion ?? (await runningVersion(flags.url, context)) ?? LATEST_VERSION
+      const all = describeSettings({ version })
+      const unknown = names.find((name) => !all.some((setting) => setting.name === name))
+      if (unknown !== undefined) throw new UsageError(`PgBouncer ${version} has no setting "${unknown}"`)
+      const settings = names.length === 0 ? all : all.filter(({ name }) => names.includes(name))
+      if (flags.json) return context.printJson({ version, settings })
+      const rows = settings.map(({ name, default: value, takesEffect }) => [
+        name,
+        takesEffect === 'reload' ? 'RELOAD' : 'restart',
+        value,
+      ])
+      await context.print(`${formatTable(SETTING_COLUMNS, rows)}\n`)
+    })
+}
+
+const SETTING_COLUMNS = [{ header: 'setting' }, { header: 'takes effect' }, { header: 'default' }]
 
 function addSize(program: Command, context: CliContext): void {
   const count = parseInteger(1)

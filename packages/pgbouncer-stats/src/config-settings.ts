@@ -211,9 +211,34 @@ export function defaultOf(name: string, version: string): string {
   return value
 }
 
-/** Whether RELOAD suffices to change it. */
-export function isReloadable({ restart, reloadableSince }: Setting, version: string): boolean {
-  return restart !== true && (reloadableSince === undefined || isVersionAtLeast(version, reloadableSince))
+export type TakesEffect = 'reload' | 'restart'
+
+/** What a change of it takes: RELOAD suffices, or PgBouncer has to be restarted. */
+export function takesEffectOn({ restart, reloadableSince }: Setting, version: string): TakesEffect {
+  const needsRestart =
+    restart === true || (reloadableSince !== undefined && !isVersionAtLeast(version, reloadableSince))
+  return needsRestart ? 'restart' : 'reload'
+}
+
+export interface DescribedSetting {
+  readonly name: string
+  /** `integer`, `seconds`, `boolean`, `text`, or the values that are allowed, separated by `|`. */
+  readonly kind: string
+  /** An empty string where nothing is set. */
+  readonly default: string
+  readonly takesEffect: TakesEffect
+}
+
+/** Every setting of `[pgbouncer]` that the version has. @param options.version default: the newest known */
+export function describeSettings({
+  version = LATEST_VERSION,
+}: { version?: string } = {}): DescribedSetting[] {
+  return SETTINGS.filter((setting) => existsIn(setting, version)).map((setting) => ({
+    name: setting.name,
+    kind: setting.kind,
+    default: defaultOf(setting.name, version),
+    takesEffect: takesEffectOn(setting, version),
+  }))
 }
 
 export function isVersionAtLeast(version: string, wanted: string): boolean {

@@ -19,6 +19,7 @@ export {
   type ConnectionOptions,
   type SslMode,
 } from './connection-options.ts'
+export { describeSettings, type DescribedSetting, type TakesEffect } from './config-settings.ts'
 export { openConsole, type ConsoleResult, type PgBouncerConsole, type QueryOptions } from './console.ts'
 export { diagnose, type DiagnoseFacts, type Diagnosis } from './diagnose.ts'
 export {

@@ -172,6 +172,38 @@ describe('the linter', () => {
     expect(rulesOf(options)).toEqual([])
   })
 
+  const effects: [what: string, effect: string | undefined, rule: string, options: LintConfigOptions][] = [
+    ['a setting that is read again', 'reload', 'pool-mode', { text: ini({ pool_mode: 'session' }) }],
+    ['a setting that is not there', 'reload', 'weak-auth', { text: '[pgbouncer]\n' }],
+    ['a setting that is read once', 'restart', 'invalid-value', { text: ini({ listen_port: 'x' }) }],
+    ['a database', 'reload', 'pool-mode', { text: ini({}, 'app = host=/run pool_mode=session') }],
+    [
+      'TLS of 1.15',
+      'restart',
+      'server-tls',
+      { text: ini({}, 'app = host=db.example.com'), version: '1.15.0' },
+    ],
+    [
+      'TLS of 1.16',
+      'reload',
+      'server-tls',
+      { text: ini({}, 'app = host=db.example.com'), version: '1.16.0' },
+    ],
+    ['a setting that does not exist', undefined, 'unknown-setting', { text: ini({ max_client_con: '5' }) }],
+    ['a file', undefined, 'world-readable', { text: ini(), fileModes: { '/a.ini': 0o644 } }],
+  ]
+  it.each(effects)('says how a change of %s takes effect: %s', (_what, effect, rule, options) => {
+    const report = lintConfig(options)
+    const finding = report.findings.find((each) => each.rule === rule)!
+    expect(finding.takesEffect).toBe(effect)
+    const one = { ...report, findings: [finding] }
+    const words = { reload: ['takes effect: RELOAD'], restart: ['takes effect: restart'] }[effect ?? ''] ?? []
+    expect(renderLintText(one).match(/takes effect: \w+/g) ?? []).toEqual(words)
+    const sarif = JSON.stringify(renderSarif(one))
+    expect(sarif.match(/takes effect: \w+/g) ?? []).toEqual(words)
+    expect(sarif.includes(`"properties":{"takesEffect":"${effect}"}`)).toBe(effect !== undefined)
+  })
+
   it('says what was probably meant', () => {
     const [finding] = lintConfig({ text: ini({ max_client_con: '5' }) }).findings
     expect(finding).toMatchObject({ fix: 'did you mean "max_client_conn"?', line: 8 })

@@ -1,5 +1,5 @@
 import { parseConnectString, type ConfigEntry, type ParsedConfig } from './config-parse.ts'
-import { defaultOf } from './config-settings.ts'
+import { defaultOf, existsIn, findSetting, takesEffectOn, type TakesEffect } from './config-settings.ts'
 import type { UserlistEntry } from './userlist-parse.ts'
 
 export type Severity = 'error' | 'warning' | 'note'
@@ -11,6 +11,8 @@ export interface LintFinding {
   readonly message: string
   /** What to do. */
   readonly fix: string
+  /** What it takes for a changed setting to hold; absent where mending it changes no setting. */
+  readonly takesEffect?: TakesEffect
   readonly file: string
   /** From 1; 1 also where the fault is that something is missing. */
   readonly line: number
@@ -91,19 +93,34 @@ export function lintContext(
   }
 }
 
-/** A finding at the place where a setting is, or at the file's beginning where it is not. */
+/** Where a setting is, or the file's beginning where it is not. */
+export function placeOf(context: LintContext, name: string): { file: string; line: number } {
+  const entry = context.entry(name)
+  return { file: entry?.file ?? context.file, line: entry?.line ?? 1 }
+}
+
+/** A finding that is mended by changing a setting of `[pgbouncer]`. */
 export function atSetting(
   context: LintContext,
   name: string,
   finding: Omit<LintFinding, 'file' | 'line'>,
 ): LintFinding {
-  const entry = context.entry(name)
-  return { ...finding, file: entry?.file ?? context.file, line: entry?.line ?? 1 }
+  return { ...finding, ...effectOf('pgbouncer', name, context), ...placeOf(context, name) }
 }
 
+/** A finding that is mended by changing this line. */
 export function atEntry(
-  { file, line }: { readonly file: string; readonly line: number },
+  context: LintContext,
+  { section, key, file, line }: ConfigEntry,
   finding: Omit<LintFinding, 'file' | 'line'>,
 ): LintFinding {
-  return { ...finding, file, line }
+  return { ...finding, ...effectOf(section, key, context), file, line }
+}
+
+function effectOf(section: string, key: string, { version }: LintContext): Pick<LintFinding, 'takesEffect'> {
+  // RELOAD reads all of the other sections again.
+  if (section !== 'pgbouncer') return { takesEffect: 'reload' }
+  const setting = findSetting(key)
+  if (setting === undefined || !existsIn(setting, version)) return {}
+  return { takesEffect: takesEffectOn(setting, version) }
 }

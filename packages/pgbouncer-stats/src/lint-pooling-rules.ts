@@ -3,6 +3,7 @@ import { isVersionAtLeast } from './config-settings.ts'
 import {
   atEntry,
   atSetting,
+  placeOf,
   type LintContext,
   type LintedDatabase,
   type LintFinding,
@@ -49,7 +50,7 @@ function lintPoolMode(context: LintContext): LintFinding[] {
   const own = [...context.databases, ...context.users].flatMap(({ entry, options }) => {
     const value = options.get('pool_mode')?.toLowerCase()
     return value !== undefined && value in why
-      ? [atEntry(entry, finding(value, `pool_mode of "${entry.key}"`))]
+      ? [atEntry(context, entry, finding(value, `pool_mode of "${entry.key}"`))]
       : []
   })
   return [...global, ...own]
@@ -62,12 +63,13 @@ function lintPreparedStatements(context: LintContext): LintFinding[] {
   if (!isVersionAtLeast(version, '1.21')) {
     const message = `PgBouncer ${version} does not support named prepared statements in transaction mode`
     return [
-      atSetting(context, 'pool_mode', {
+      {
         rule: 'prepared-statements',
         severity: 'note',
         message,
         fix: 'upgrade to 1.21 or newer, or switch prepared statements off in the driver',
-      }),
+        ...placeOf(context, 'pool_mode'),
+      },
     ]
   }
   if (context.number('max_prepared_statements') > 0) return []
@@ -102,12 +104,13 @@ function lintFileLimit(context: LintContext): LintFinding[] {
   if (needed <= limit) return []
   const message = `${clients} clients and ${servers} server connections need ${needed} open files, and the process may have ${limit}`
   return [
-    atSetting(context, 'max_client_conn', {
+    {
       rule: 'file-limit',
       severity: 'error',
       message,
-      fix: `raise LimitNOFILE to ${needed} or more, or lower max_client_conn`,
-    }),
+      fix: `raise LimitNOFILE to ${needed} or more and restart, or lower max_client_conn and RELOAD`,
+      ...placeOf(context, 'max_client_conn'),
+    },
   ]
 }
 

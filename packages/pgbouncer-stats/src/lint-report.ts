@@ -1,13 +1,15 @@
 import { isAbsolute } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { LintReport } from './lint-config.ts'
+import type { Log, Result } from 'sarif'
+import type { TakesEffect } from './config-settings.ts'
+import type { LintFinding, LintReport } from './lint-config.ts'
 
 /** One finding in three lines, for people and for editors that follow `file:line`. */
 export function renderLintText({ findings, version }: LintReport): string {
   if (findings.length === 0) return `no findings (checked as PgBouncer ${version})\n`
   const blocks = findings.map(
-    ({ file, line, severity, rule, message, fix }) =>
-      `${file}:${line}: ${severity}: ${message} [${rule}]\n    ${fix}\n`,
+    ({ file, line, severity, rule, message, fix, takesEffect }) =>
+      `${file}:${line}: ${severity}: ${message} [${rule}]\n    ${fix}${effect(takesEffect)}\n`,
   )
   const total = findings.length === 1 ? '1 finding' : `${findings.length} findings`
   return `${blocks.join('')}${total} (checked as PgBouncer ${version})\n`
@@ -22,18 +24,30 @@ export function renderSarif({ findings }: LintReport): object {
     runs: [
       {
         tool: { driver: { name: 'pgbouncer-stats', rules: rules.map((id) => ({ id })) } },
-        results: findings.map(({ rule, severity, message, fix, file, line }) => ({
-          ruleId: rule,
-          ruleIndex: rules.indexOf(rule),
-          level: severity,
-          message: { text: `${message}. ${fix}` },
-          locations: [
-            { physicalLocation: { artifactLocation: { uri: fileUri(file) }, region: { startLine: line } } },
-          ],
-        })),
+        results: findings.map((finding) => sarifResult(finding, rules.indexOf(finding.rule))),
       },
     ],
+  } satisfies Log
+}
+
+function sarifResult(finding: LintFinding, ruleIndex: number): Result {
+  const { rule, severity, message, fix, takesEffect, file, line } = finding
+  return {
+    ruleId: rule,
+    ruleIndex,
+    level: severity,
+    message: { text: `${message}. ${fix}${effect(takesEffect)}` },
+    locations: [
+      { physicalLocation: { artifactLocation: { uri: fileUri(file) }, region: { startLine: line } } },
+    ],
+    ...(takesEffect === undefined ? {} : { properties: { takesEffect } }),
   }
+}
+
+/** Such as ` (takes effect: RELOAD)`. */
+function effect(takesEffect: TakesEffect | undefined): string {
+  if (takesEffect === undefined) return ''
+  return ` (takes effect: ${takesEffect === 'reload' ? 'RELOAD' : 'restart'})`
 }
 
 function fileUri(file: string): string {

@@ -46,7 +46,7 @@ function lintPasswords(context: LintContext): LintFinding[] {
     .filter(({ options }) => options.has('password'))
     .map(({ entry }) => {
       const message = `the password of "${entry.key}" stands in the configuration as it is`
-      return atEntry(entry, {
+      return atEntry(context, entry, {
         rule: 'plaintext-password',
         severity: 'warning',
         message,
@@ -133,12 +133,13 @@ function lintServerTls(context: LintContext): LintFinding[] {
       const host = options.get('host') ?? ''
       const message = `server_tls_sslmode = ${mode}: the connection to ${host} ${mode === 'disable' ? 'is' : 'may be'} not encrypted`
       const severity = mode === 'disable' ? 'error' : 'warning'
-      return atEntry(entry, {
+      const finding = atSetting(context, 'server_tls_sslmode', {
         rule: 'server-tls',
         severity,
         message,
         fix: 'set server_tls_sslmode = verify-full and server_tls_ca_file',
       })
+      return { ...finding, file: entry.file, line: entry.line }
     })
 }
 

@@ -16,34 +16,36 @@ const SECTIONS = ['databases', 'users', 'peers', 'pgbouncer']
 
 export function lintSyntax(context: LintContext): LintFinding[] {
   return [
-    ...context.config.problems.map((problem) =>
-      atEntry(problem, {
-        rule: 'syntax',
-        severity: 'error',
-        message: problem.message,
-        fix: 'correct the line; PgBouncer does not start with it',
-      }),
-    ),
+    ...context.config.problems.map((problem): LintFinding => ({
+      rule: 'syntax',
+      severity: 'error',
+      message: problem.message,
+      fix: 'correct the line; PgBouncer does not start with it',
+      file: problem.file,
+      line: problem.line,
+    })),
     ...(context.facts.userlistProblem === undefined
       ? []
       : [
-          atEntry(context.facts.userlistProblem, {
+          {
+            ...context.facts.userlistProblem,
             rule: 'userlist',
-            severity: 'error',
-            message: context.facts.userlistProblem.message,
+            severity: 'error' as const,
             fix: 'correct the line',
-          }),
+          },
         ]),
     ...context.config.sections
       .filter(({ name }) => !SECTIONS.includes(name))
       .map((section) => {
         const message = `there is no section [${section.name}]`
-        return atEntry(section, {
+        return {
           rule: 'unknown-section',
-          severity: 'error',
+          severity: 'error' as const,
           message,
           fix: `use one of ${SECTIONS.map((name) => `[${name}]`).join(', ')}`,
-        })
+          file: section.file,
+          line: section.line,
+        }
       }),
     ...context.config.entries.flatMap((entry) => lintEntry(entry, context)),
   ]
@@ -54,7 +56,7 @@ function lintEntry(entry: ConfigEntry, context: LintContext): LintFinding[] {
     case 'pgbouncer':
       return lintSetting(entry, context)
     case 'databases':
-      return [...lintReservedName(entry), ...lintPairs(entry, DATABASE_KEYS, context)]
+      return [...lintReservedName(entry, context), ...lintPairs(entry, DATABASE_KEYS, context)]
     case 'users':
       return lintPairs(entry, USER_KEYS, context)
     case 'peers':
@@ -64,10 +66,10 @@ function lintEntry(entry: ConfigEntry, context: LintContext): LintFinding[] {
   }
 }
 
-function lintReservedName(entry: ConfigEntry): LintFinding[] {
+function lintReservedName(entry: ConfigEntry, context: LintContext): LintFinding[] {
   if (entry.key !== 'pgbouncer') return []
   return [
-    atEntry(entry, {
+    atEntry(context, entry, {
       rule: 'reserved-database',
       severity: 'error',
       message: 'the database name "pgbouncer" belongs to the admin console',
@@ -76,7 +78,8 @@ function lintReservedName(entry: ConfigEntry): LintFinding[] {
   ]
 }
 
-function lintSetting(entry: ConfigEntry, { version }: LintContext): LintFinding[] {
+function lintSetting(entry: ConfigEntry, context: LintContext): LintFinding[] {
+  const { version } = context
   const setting = findSetting(entry.key)
   if (setting === undefined) {
     const similar = closest(
@@ -85,7 +88,7 @@ function lintSetting(entry: ConfigEntry, { version }: LintContext): LintFinding[
     )
     const fix = similar === undefined ? 'remove it' : `did you mean "${similar}"?`
     return [
-      atEntry(entry, {
+      atEntry(context, entry, {
         rule: 'unknown-setting',
         severity: 'error',
         message: `PgBouncer has no setting "${entry.key}"`,
@@ -93,11 +96,11 @@ function lintSetting(entry: ConfigEntry, { version }: LintContext): LintFinding[
       }),
     ]
   }
-  if (!existsIn(setting, version)) return [atEntry(entry, absentSetting(setting, version))]
+  if (!existsIn(setting, version)) return [atEntry(context, entry, absentSetting(setting, version))]
   const wrong = wrongValue(setting, entry.value)
   if (wrong === undefined) return []
   return [
-    atEntry(entry, {
+    atEntry(context, entry, {
       rule: 'invalid-value',
       severity: 'error',
       message: `${setting.name} is "${entry.value}"; ${wrong}`,
@@ -147,14 +150,15 @@ function wrongValue({ kind }: Setting, value: string): string | undefined {
 function lintPairs(
   entry: ConfigEntry,
   known: Readonly<Record<string, string>>,
-  { version }: LintContext,
+  context: LintContext,
 ): LintFinding[] {
+  const { version } = context
   const { pairs, problem } = parseConnectString(entry.value)
   const where = `[${entry.section}] ${entry.key}`
   const findings: LintFinding[] = []
   if (problem !== undefined) {
     findings.push(
-      atEntry(entry, {
+      atEntry(context, entry, {
         rule: 'connect-string',
         severity: 'error',
         message: `${where}: ${problem}`,
@@ -168,7 +172,7 @@ function lintPairs(
       const similar = closest(key, Object.keys(known))
       const fix = similar === undefined ? 'remove it' : `did you mean "${similar}"?`
       findings.push(
-        atEntry(entry, {
+        atEntry(context, entry, {
           rule: 'unknown-parameter',
           severity: 'error',
           message: `${where} has the parameter "${key}", which PgBouncer does not know there`,
@@ -177,7 +181,7 @@ function lintPairs(
       )
     } else if (!isVersionAtLeast(version, since)) {
       findings.push(
-        atEntry(entry, {
+        atEntry(context, entry, {
           rule: 'setting-not-in-version',
           severity: 'error',
           message: `${where}: ${key} came with PgBouncer ${since}; this is ${version}`,
@@ -186,7 +190,7 @@ function lintPairs(
       )
     } else if (key === 'pool_mode' && !/^(session|transaction|statement)$/i.test(value)) {
       findings.push(
-        atEntry(entry, {
+        atEntry(context, entry, {
           rule: 'invalid-value',
           severity: 'error',
           message: `${where}: pool_mode is "${value}"`,
@@ -199,7 +203,7 @@ function lintPairs(
       !(key === 'port' && /^[\d,]+$/.test(value))
     ) {
       findings.push(
-        atEntry(entry, {
+        atEntry(context, entry, {
           rule: 'invalid-value',
           severity: 'error',
           message: `${where}: ${key} is "${value}"`,

@@ -13,9 +13,9 @@ import {
   defaultOf,
   existsIn,
   findSetting,
-  isReloadable,
   isVersionAtLeast,
   SETTINGS,
+  takesEffectOn,
   USER_KEYS,
 } from '../src/config-settings.ts'
 import { lintConfig } from '../src/lint-config.ts'
@@ -82,7 +82,7 @@ describe('what the linter knows of settings', () => {
     const ours = compared.map(({ key }) => ({
       key,
       default: defaultOf(key, bouncer.version),
-      reload: isReloadable(findSetting(key)!, bouncer.version),
+      reload: takesEffectOn(findSetting(key)!, bouncer.version) === 'reload',
     }))
     expect(ours).toEqual(theirs)
 

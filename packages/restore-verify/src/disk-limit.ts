@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { formatBytes } from '@ops/internal-cli'
-import { ProgramError } from '@ops/internal-subprocess'
+import { isProgramError } from '@ops/internal-subprocess'
 import { isBackupError, runPsql } from '@ops/pg-backup'
 import { RestoreVerifyError } from './restore-verify-error.ts'
 import type { Target } from './targets/target.ts'
@@ -46,7 +46,7 @@ async function watch({ connection }: Target, { env, limit, exceeded, done }: Wat
       await sleep(INTERVAL_MS, undefined, { signal: done })
     } catch (error) {
       // A database that vanishes between two of its files, or the end of the work: neither is news.
-      if (!done.aborted && !(error instanceof ProgramError) && !isBackupError(error)) throw error
+      if (!done.aborted && !isProgramError(error) && !isBackupError(error)) throw error
       if (!done.aborted) await sleep(INTERVAL_MS, undefined, { signal: done }).catch(() => undefined)
     }
   }

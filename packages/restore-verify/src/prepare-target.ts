@@ -1,4 +1,4 @@
-import { ProgramError } from '@ops/internal-subprocess'
+import { isProgramError } from '@ops/internal-subprocess'
 import { quoteIdentifier, quoteLiteral, runPsql, type Manifest, type PgConnection } from '@ops/pg-backup'
 import { RestoreVerifyError } from './restore-verify-error.ts'
 import type { ClusterNeeds } from './schema-script.ts'
@@ -142,7 +142,7 @@ async function createDatabase(options: PrepareOptions, session: Session): Promis
     await create(collate, ctype)
     return []
   } catch (error) {
-    if (!(error instanceof ProgramError)) throw error
+    if (!isProgramError(error)) throw error
     if (!UNKNOWN_LOCALE.test(error.stderrTail)) {
       throw new RestoreVerifyError(
         'VERIFY_SCRATCH_FAILED',

@@ -31,7 +31,7 @@ export type DrillOutcome =
   | { readonly backup: Pick<BackupRef, 'cluster' | 'database'>; readonly error: unknown; readonly at?: Date }
 
 export interface RestoreVerifyMetrics {
-  /** Shows the outcome of a drill; a report that is older than the one shown is left alone. */
+  /** Shows the outcome of a drill; one that is older than what is shown only counts as a success. */
   record(outcome: DrillOutcome): void
 }
 
@@ -57,31 +57,31 @@ export function createRestoreVerifyMetrics<Registry>({
   const rows = gauge('rows', 'Rows in the backup that was drilled last.')
   const tables = gauge('tables', 'Tables in the backup that was drilled last.')
   const mismatches = gauge('mismatches', 'Differences that the last drill found.')
-  const shown = new Map<string, number>()
+  const [attempts, successes] = [new Map<string, number>(), new Map<string, number>()]
 
-  /** False when a later one is shown already. */
-  function begin(of: Pick<BackupRef, 'cluster' | 'database'>, at: number): Labels | undefined {
-    const labels = { cluster: of.cluster, database: of.database }
+  /** Whether `at` is later than what is shown, and then shows it. */
+  function isNews(shown: Map<string, number>, timestamp: Gauge, labels: Labels, at: number): boolean {
     const key = JSON.stringify(labels)
-    if ((shown.get(key) ?? -Infinity) > at) return undefined
+    if ((shown.get(key) ?? -Infinity) >= at) return false
     shown.set(key, at)
-    lastAttempt.set(labels, at)
-    return labels
+    timestamp.set(labels, at)
+    return true
   }
 
   return {
     record(outcome) {
+      const { cluster, database } = 'report' in outcome ? outcome.report.backup : outcome.backup
+      const labels = { cluster, database }
       if (!('report' in outcome)) {
-        const labels = begin(outcome.backup, (outcome.at ?? new Date()).getTime() / 1000)
-        if (labels !== undefined) succeeded.set(labels, 0)
+        const failedAt = (outcome.at ?? new Date()).getTime() / 1000
+        if (isNews(attempts, lastAttempt, labels, failedAt)) succeeded.set(labels, 0)
         return
       }
       const { report } = outcome
       const at = Date.parse(report.finishedAt) / 1000
-      const labels = begin(report.backup, at)
-      if (labels === undefined) return
+      if (report.verdict === 'proven') isNews(successes, lastSuccess, labels, at)
+      if (!isNews(attempts, lastAttempt, labels, at)) return
       succeeded.set(labels, report.verdict === 'proven' ? 1 : 0)
-      if (report.verdict === 'proven') lastSuccess.set(labels, at)
       for (const { phase, durationMs } of report.phases)
         duration.set({ ...labels, phase: phase.replaceAll(' ', '_') }, durationMs / 1000)
       rows.set(labels, report.totals.rows)

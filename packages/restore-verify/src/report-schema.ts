@@ -101,7 +101,7 @@ export interface VerificationRecord {
   /** The last drill's verdict on the backup itself, whether or not that drill was in time. */
   readonly verdict: 'proven' | 'disproven'
   readonly backup: { readonly cluster: string; readonly database: string; readonly id: string }
-  /** Of the manifest that was drilled: a backup whose manifest is another one was never drilled. */
+  /** Of the manifest that was drilled; the record of another one is begun anew. */
   readonly manifestSha256: string
   /** The last ones, the newest last. */
   readonly drills: readonly DrillSummary[]

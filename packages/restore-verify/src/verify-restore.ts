@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { ProgramError } from '@ops/internal-subprocess'
+import { isProgramError } from '@ops/internal-subprocess'
 import type { ObjectStore } from '@ops/object-store'
 import {
   backupFolder,
@@ -305,7 +305,7 @@ async function needsOf(
     )
   } catch (error) {
     const isUnreadable =
-      error instanceof ProgramError || (isBackupError(error) && error.code === 'BACKUP_OBJECT_DAMAGED')
+      isProgramError(error) || (isBackupError(error) && error.code === 'BACKUP_OBJECT_DAMAGED')
     if (!isUnreadable || signal?.aborted === true) throw error
     return { roles: new Set(), tablespaces: new Set() }
   }

@@ -1,6 +1,8 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
@@ -109,6 +111,50 @@ describe.each(Object.keys(POSTGRES_SUITES).map(Number))('PostgreSQL %i', (versio
       expect(await databases(server)).toEqual(before)
     },
   )
+
+  const IDENTITY = 'AGE-SECRET-KEY-10GNRA6EQ2ZCVL0ZQ88W6NGASZ2ANN0SGLK46Q4GLUZKG6LVAUMESKMP7C3'
+  const recipients = ['age1sp63s4hehqvvrn7c980ycvfuf7mq7xyfhjh76us7h30xl5lvluzs8tydlg']
+
+  it.each([
+    ['one stream', {}],
+    ['one encrypted stream', { encryption: { recipients } }],
+    ['a directory', { jobs: 2 }],
+    ['an encrypted directory', { jobs: 2, encryption: { recipients } }],
+  ])('%s is proven in a container without a network, which is gone afterwards', async (layout, options) => {
+    const store = stores['a folder']
+    const cluster = `${layout} ${version}`
+    const staging = await mkdtemp(join(tmpdir(), 'matrix-staging-'))
+    try {
+      await createBackup({ store, cluster, connection: connectionTo(server, 'awkward'), env, ...options })
+      const report = await verifyRestore({
+        store,
+        cluster,
+        database: 'awkward',
+        target: { kind: 'container', image: programs.image },
+        identities: [IDENTITY],
+        stagingFolder: staging,
+        skip: ['amcheck'],
+        env,
+      })
+      expect(report.differences).toEqual([])
+      expect(report).toMatchObject({ verdict: 'proven', target: { kind: 'container' } })
+      expect(report.checks.filter((each) => each.result === 'skipped').map((each) => each.check)).toEqual([
+        'freshness',
+        'assertions',
+        'amcheck',
+        'duration',
+      ])
+    } finally {
+      await rm(staging, { recursive: true })
+    }
+    const { stdout } = await run('docker', [
+      'ps',
+      '--all',
+      '--quiet',
+      '--filter=label=ops.restore-verify.owner',
+    ])
+    expect(stdout).toBe('')
+  })
 
   it("an extension's configuration comes back, and is digested", async () => {
     const fixtures = join(import.meta.dirname, 'fixtures')

@@ -35,8 +35,8 @@ const SCRIPT_CHECKS: readonly Check[] = [
     String.raw`\btemp(?:orary)?\s+(?:table|view|sequence)\b|pg_temp\b|\binto\s+temp|with\s+hold\b|\bLOAD\s+'|["'\`]\s*load\s+'`,
   ),
   check(
-    ['_timeout', 'pgoptions', 'options', '-c', 'searchpath', 'replication'],
-    String.raw`(?:statement|lock|idle_in_transaction_session)_timeout|PGOPTIONS|[?&]options=|['"\`]options['"\`]|-c\s*\w+=|searchPath\b|replication\s*:|prependSearchPath`,
+    ['_timeout', 'pgoptions', 'options=', '-c', 'searchpath', 'replication'],
+    String.raw`(?:statement|lock|idle_in_transaction_session)_timeout|PGOPTIONS|[?&]options=|-c\s*\w+=|searchPath\b|replication\s*:|prependSearchPath`,
   ),
   check(
     ['postgres', 'bun', 'pg-'],

@@ -25,13 +25,13 @@ export interface Scopes {
 
 /** Block scopes and function scopes, near enough to the language: `var` is treated as `let`. */
 export function analyseScopes(syntax: Syntax): Scopes {
-  const byName = new Map<string, Binding[]>()
+  const byName = new Map<string, Map<Node, Binding>>()
   const bindings: Binding[] = []
   const declare = (binding: Binding): void => {
     bindings.push(binding)
-    const others = byName.get(binding.name)
-    if (others === undefined) byName.set(binding.name, [binding])
-    else others.push(binding)
+    const byScope = byName.get(binding.name) ?? new Map<Node, Binding>()
+    byName.set(binding.name, byScope)
+    if (!byScope.has(binding.scope)) byScope.set(binding.scope, binding)
   }
   for (const node of syntax.nodes) declareFrom(node, syntax, declare)
 
@@ -45,16 +45,32 @@ export function analyseScopes(syntax: Syntax): Scopes {
   }
 
   const resolve = (identifier: Node & { type: 'Identifier' }): Binding | undefined => {
-    let best: Binding | undefined
-    for (const binding of byName.get(identifier.name) ?? []) {
-      const { scope } = binding
-      if (scope.start > identifier.start || scope.end < identifier.end) continue
-      if (best === undefined || scope.start > best.scope.start || scope.end < best.scope.end) best = binding
+    const byScope = byName.get(identifier.name)
+    if (byScope === undefined) return undefined
+    for (const ancestor of ancestors(syntax, identifier)) {
+      const binding = byScope.get(ancestor)
+      if (binding !== undefined) return binding
     }
-    return best
+    return undefined
   }
-  const references = (binding: Binding): readonly Node[] =>
-    (identifiers.get(binding.name) ?? []).filter((identifier) => resolve(identifier) === binding)
+
+  /** Minified code has thousands of variables of one name: all of a name are told apart at once. */
+  const uses = new Map<string, Map<Binding, Node[]>>()
+  const usesOf = (name: string): Map<Binding, Node[]> => {
+    const known = uses.get(name)
+    if (known !== undefined) return known
+    const found = new Map<Binding, Node[]>()
+    uses.set(name, found)
+    for (const identifier of identifiers.get(name) ?? []) {
+      const binding = resolve(identifier)
+      if (binding === undefined) continue
+      const others = found.get(binding)
+      if (others === undefined) found.set(binding, [identifier])
+      else others.push(identifier)
+    }
+    return found
+  }
+  const references = (binding: Binding): readonly Node[] => usesOf(binding.name).get(binding) ?? []
   return { resolve, references, declaredBy: (identifier) => declared.get(identifier), bindings }
 }
 

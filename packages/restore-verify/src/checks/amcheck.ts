@@ -1,4 +1,4 @@
-import { ProgramError, startProgram } from '@ops/internal-subprocess'
+import { isProgramError, startProgram } from '@ops/internal-subprocess'
 import {
   connectionEnvironment,
   findPostgresProgram,
@@ -46,7 +46,7 @@ export async function checkAmcheck(options: AmcheckOptions): Promise<Findings> {
     await amcheck.exited
     return {}
   } catch (error) {
-    if (!(error instanceof ProgramError)) throw error
+    if (!isProgramError(error)) throw error
     if (error.exitCode !== FOUND_CORRUPTION)
       return { skipped: `pg_amcheck could not be run: ${error.stderrTail}` }
     return { differences: problemsOf(lines) }

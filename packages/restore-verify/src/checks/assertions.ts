@@ -1,4 +1,4 @@
-import { ProgramError } from '@ops/internal-subprocess'
+import { type ProgramError, isProgramError } from '@ops/internal-subprocess'
 import { runPsql, type PsqlOptions } from '@ops/pg-backup'
 import type { Difference } from '../report.ts'
 import type { Findings } from './check-run.ts'
@@ -49,7 +49,7 @@ async function problemOf(
   options: PsqlOptions,
 ): Promise<Pick<Difference, 'problem' | 'actual'> | undefined> {
   const actual = await answer(assertion, startedAt, options)
-  if (actual instanceof ProgramError) return { problem: `its query failed: ${actual.stderrTail}` }
+  if (isProgramError(actual)) return { problem: `its query failed: ${actual.stderrTail}` }
   const { min = -Infinity, max = Infinity } = assertion
   if (assertion.min === undefined && assertion.max === undefined)
     return actual === 't' ? undefined : { problem: 'it does not hold', actual }
@@ -68,7 +68,7 @@ async function answer(
   try {
     return await runPsql(script, options)
   } catch (error) {
-    if (error instanceof ProgramError && options.signal?.aborted !== true) return error
+    if (isProgramError(error) && options.signal?.aborted !== true) return error
     throw error
   }
 }

@@ -1,11 +1,11 @@
-import { ProgramError } from '@ops/internal-subprocess'
+import { isProgramError } from '@ops/internal-subprocess'
 import { isBackupError, restoreBackup, type RestoreBackupOptions, type RestoreResult } from '@ops/pg-backup'
 import { RestoreVerifyError } from '../restore-verify-error.ts'
 import type { Findings } from './check-run.ts'
 
 /** What a target in trouble says; none of it is the backup's fault. */
 const TARGET_TROUBLE =
-  /No space left on device|could not extend file|out of memory|out of shared memory|server closed the connection|terminating connection|connection to server .* failed|could not connect to server|the database system is (?:in recovery|shutting down|starting up)|could not write/i
+  /No space left on device|could not extend file|ERROR: +out of (?:shared )?memory|server closed the connection|terminating connection|connection to server .* failed|could not connect to server|the database system is (?:in recovery|shutting down|starting up)|could not write/i
 
 /**
  * Does `pg_restore --exit-on-error` take the whole archive? Warnings are kept. A target that ran out of
@@ -37,6 +37,6 @@ export async function checkRestore(
 function problemOf(error: unknown): string | undefined {
   if (!isBackupError(error)) return undefined
   if (error.code === 'BACKUP_OBJECT_DAMAGED') return error.message
-  if (error.code !== 'BACKUP_RESTORE_FAILED' || !(error.cause instanceof ProgramError)) return undefined
+  if (error.code !== 'BACKUP_RESTORE_FAILED' || !isProgramError(error.cause)) return undefined
   return error.cause.message
 }

@@ -15,6 +15,7 @@ import type { Which } from '../select-backups.ts'
 import { verifyBackups, type DrillResult } from '../verify-backups.ts'
 import { verifyRestore, type VerifyProgress, type VerifyRestoreOptions } from '../verify-restore.ts'
 import { assertionsFromFlags } from './assertion-flags.ts'
+import { keysFromFlags, withKeyFlags, type KeyFlags } from './key-flags.ts'
 import {
   openFlaggedStore,
   targetFromFlags,
@@ -25,7 +26,9 @@ import {
 } from './options.ts'
 import { withReportFlags, writeReport, type ReportFlags } from './write-report.ts'
 
-interface Flags extends StoreFlags, TargetFlags, ReportFlags {
+interface Flags extends StoreFlags, TargetFlags, ReportFlags, KeyFlags {
+  jobs?: number
+  staging?: string
   id: string
   neverDrilled?: boolean
   sampleDays?: number
@@ -48,7 +51,7 @@ export function addRun(program: Command, context: CliContext): void {
   const command = withTargetFlags(
     withStoreFlags(program.command('run').description('drill one backup, or several')),
   )
-  withReportFlags(command)
+  withReportFlags(withKeyFlags(command))
     .option('--id <id>', 'the backup: an id, or `latest`', 'latest')
     .option('--never-drilled', 'instead of one: every backup that was never drilled')
     .option(
@@ -57,6 +60,8 @@ export function addRun(program: Command, context: CliContext): void {
       parseInteger(1, 36_500),
     )
     .option('--seed <text>', 'which ones the sample takes', 'ops')
+    .option('--jobs <n>', 'restore so many tables and indexes at a time (default: 1)', parseInteger(1, 64))
+    .option('--staging <folder>', 'where a backup is unpacked that cannot stream (default: the temp folder)')
     .addOption(
       new Option('--skip <check...>', 'leave a check out').choices(
         checkNames.filter((name) => name !== 'restore'),
@@ -81,10 +86,14 @@ export function addRun(program: Command, context: CliContext): void {
 async function run(flags: Flags, context: CliContext): Promise<void> {
   const which = whichOf(flags)
   const target = targetFromFlags(flags, context)
+  const keys = await keysFromFlags(flags, context)
   const assertions = await assertionsFromFlags(flags)
   await using store = await openFlaggedStore(flags, context)
   const line = createProgressLine()
   const options: VerifyRestoreOptions = {
+    ...keys,
+    jobs: flags.jobs,
+    stagingFolder: flags.staging,
     store,
     cluster: flags.cluster,
     database: flags.of,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ProgramError, runProgram } from '@ops/internal-subprocess'
+import { isProgramError, runProgram } from '@ops/internal-subprocess'
 import { errorMessage } from '@ops/internal-error'
 import { RestoreVerifyError } from '../restore-verify-error.ts'
 import { guardArguments, startGuardedServer } from './guarded-server.ts'
@@ -124,7 +124,7 @@ async function removeDeadContainers(docker: string, { env, signal }: TargetConte
     }
     return removed
   } catch (error) {
-    if (!(error instanceof ProgramError)) throw error
+    if (!isProgramError(error)) throw error
     throw new RestoreVerifyError(
       'VERIFY_TARGET_UNAVAILABLE',
       `the container engine does not answer: ${error.message}; start it, or drill from local programs or on a server (--target)`,

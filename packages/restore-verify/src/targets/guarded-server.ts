@@ -4,14 +4,15 @@ import { startProgram, type ProgramError } from '@ops/internal-subprocess'
  * Makes a cluster, runs it, and removes it: `sh -c GUARD name folder setting…`, with the server's
  * password as the first line of standard input. Standard input stays open for as long as the drill
  * lives. When it ends, however the drill did, SIGKILL included, the server is shut down at once and
- * its folder removed. So there is one way to end, for the drill that is done and for the one that died.
+ * its folder emptied. So there is one way to end, for the drill that is done and for the one that died.
  * It works the same in a shell on this machine and in a container, where it is the first process.
  */
 const GUARD = `
 umask 077
-folder=$1; shift
+folder=\${1:?}; shift
 read -r password || exit 1
-end() { rm -rf "$folder" 2>/dev/null || { sleep 1; rm -rf "$folder"; }; }
+empty() { rm -rf "$folder"/* "$folder"/.s.*; }
+end() { empty || { sleep 1; empty; }; rmdir "$folder"; } 2>/dev/null
 mkdir -p "$folder" && printf '%s\\n' "$password" >"$folder/password" &&
 initdb --pgdata="$folder/data" --username=postgres --pwfile="$folder/password" --auth=scram-sha-256 \
   --encoding=UTF8 --locale=C --no-sync >/dev/null || { end; exit 1; }
@@ -23,7 +24,8 @@ server=$!
 {
   while read -r _; do :; done
   kill -QUIT "$server"
-  sleep 10
+  tries=0
+  while [ $tries -lt 100 ] && kill -0 "$server"; do sleep 0.1; tries=$((tries + 1)); done
   kill -KILL "$server"
 } <&3 >/dev/null 2>&1 &
 watcher=$!

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { errorMessage } from '@ops/internal-error'
-import { ProgramError, startProgram, type Program } from '@ops/internal-subprocess'
+import { type Program, type ProgramError, isProgramError, startProgram } from '@ops/internal-subprocess'
 import {
   connectionEnvironment,
   describeConnection,
@@ -160,7 +160,7 @@ async function dropDatabase(
   } catch (error) {
     throw scratchFailed(
       name,
-      `it could not be dropped: ${error instanceof ProgramError ? error.stderrTail : String(error)}; the next drill tries again, or drop it yourself`,
+      `it could not be dropped: ${isProgramError(error) ? error.stderrTail : String(error)}; the next drill tries again, or drop it yourself`,
       error,
     )
   }
