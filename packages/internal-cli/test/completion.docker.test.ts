@@ -2,13 +2,14 @@ import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { dockerAvailable, needs } from '@ops/testbed'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { COMPLETION_CASES } from './completion-cases.ts'
 
 const run = promisify(execFile)
-const CLI = join(import.meta.dirname, 'sample-cli.ts')
+const CLI = fileURLToPath(new URL('sample-cli.ts', import.meta.url))
 const DOCKER_FOLDER = join(import.meta.dirname, 'docker')
 const IMAGE = 'ops-internal-cli-shells'
 

@@ -2,12 +2,13 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { COMPLETION_CASES } from './completion-cases.ts'
 
 const run = promisify(execFile)
-const CLI = join(import.meta.dirname, 'sample-cli.ts')
+const CLI = fileURLToPath(new URL('sample-cli.ts', import.meta.url))
 
 let folder: string
 

@@ -96,7 +96,7 @@ export function messageText(message: WebhookMessage): string {
  * Errors have no secrets in them, and this message leaves the house: whatever looks like one is taken
  * out all the same. User and query of every URL, and what follows `password=` and the like.
  */
-export function withoutSecrets(text: string): string {
+function withoutSecrets(text: string): string {
   return text
     .replaceAll(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s"']*@/gi, '$1***@')
     .replaceAll(/\b([a-z][a-z0-9+.-]*:\/\/[^\s?"']*)\?[^\s"')]*/gi, '$1?***')

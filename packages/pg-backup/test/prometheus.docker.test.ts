@@ -66,7 +66,7 @@ it('a real Prometheus scrapes all nine of them, and its alert for an old backup 
   const { query } = prometheus
   await until(async () => (await query('ops_backup_rows')).length > 0)
   const names = new Set((await query('{__name__=~"ops_backup_.+"}')).map(({ metric }) => metric['__name__']))
-  expect([...names].toSorted()).toEqual([
+  expect([...names].toSorted((a, b) => (a! < b! ? -1 : 1))).toEqual([
     'ops_backup_duration_seconds',
     'ops_backup_failures_total',
     'ops_backup_in_progress',
@@ -108,21 +108,10 @@ scrape_configs:
 `,
   )
   const port = await freePort()
-  const { stdout } = await run('docker', [
-    ...[
-      'run',
-      '--detach',
-      '--rm',
-      '--init',
-      '--network',
-      'host',
-      '--volume',
-      `${folder}:/etc/scrape:ro`,
-      IMAGE,
-    ],
-    ...['prometheus', '--config.file=/etc/scrape/prometheus.yml', '--storage.tsdb.path=/tmp/tsdb'],
-    `--web.listen-address=127.0.0.1:${port}`,
-  ])
+  const options = ['--detach', '--rm', '--init', '--network', 'host', '--volume', `${folder}:/etc/scrape:ro`]
+  const flags = ['--config.file=/etc/scrape/prometheus.yml', '--storage.tsdb.path=/tmp/tsdb']
+  const listen = `--web.listen-address=127.0.0.1:${port}`
+  const { stdout } = await run('docker', ['run', ...options, IMAGE, 'prometheus', ...flags, listen])
   return {
     query: async (expression) => {
       const url = `http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(expression)}`

@@ -249,7 +249,8 @@ function renderTable(table: Table, index: number, schemas: readonly string[], ke
     // The first row of the other table, if that has one; otherwise nothing could be referred to.
     ...(target === undefined ? [] : [`(SELECT min(id) FROM ${target})`]),
   ])
-  if (hasKey) keyed.push(name)
+  // A table that is logged may not refer to one that is not.
+  if (hasKey && table.kind === 'plain') keyed.push(name)
   return [
     `CREATE ${table.kind === 'unlogged' ? 'UNLOGGED ' : ''}TABLE ${name} (${definitions.join(', ')})${isPartitioned ? ` PARTITION BY ${table.kind} (bucket)` : ''}`,
     ...(isPartitioned ? partitions(table.kind, name, `${schema}.${quoted(`p${index}${table.tail}`)}`) : []),
@@ -262,7 +263,10 @@ function renderTable(table: Table, index: number, schemas: readonly string[], ke
     ...(table.comment === undefined || names[0] === undefined
       ? []
       : [`COMMENT ON COLUMN ${name}.${names[0]} IS ${literal(table.comment)}`]),
-    ...table.extras.flatMap((extra) => renderExtra(extra, name, index, { hasKey, isPartitioned })),
+    // In one order: a table that has heirs gets no identity any more.
+    ...EXTRAS.filter((extra) => table.extras.includes(extra)).flatMap((extra) =>
+      renderExtra(extra, name, index, { hasKey, isPartitioned }),
+    ),
   ]
 }
 

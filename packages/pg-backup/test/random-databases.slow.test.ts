@@ -7,7 +7,7 @@ import { createBackup, digestDatabase, findPostgresProgram, restoreBackup } from
 import { connectionTo, temporaryStore } from './harness.ts'
 import { randomDatabase } from './random-database.ts'
 
-const RUNS = 60
+const RUNS = 40
 
 let server: Postgres
 
