@@ -59,6 +59,13 @@ describe('several drills, in this order', () => {
     })
   })
 
+  it('no backup at all is a failure, never nothing to do', async () => {
+    for (const which of ['latest', 'never-drilled', { id: ids[0]! }, { everyDays: 7, seed: '' }] as const) {
+      const drilling = verifyBackups({ ...common(), database: 'nowhere', which })
+      await expect(drilling).rejects.toMatchObject({ code: 'BACKUP_NOT_FOUND' })
+    }
+  })
+
   it('one by its id leaves its record and its report beside it', async () => {
     const results = await verifyBackups({ ...common(), which: { id: ids[1]! } })
     expect(results).toMatchObject([{ backup: backup(1), report: { verdict: 'proven' } }])
