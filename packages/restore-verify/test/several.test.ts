@@ -48,7 +48,7 @@ function cli(args: readonly string[]): Promise<{ code: number; stdout: string; s
   })
 }
 
-describe('several drills, in this order', () => {
+describe('several drills, in this order', { timeout: 240_000 }, () => {
   it('nothing is known of a backup that was never drilled', async () => {
     expect(await readRecord(place.store, backup(0))).toBeUndefined()
     expect(await cli(['report'])).toMatchObject({
