@@ -33,7 +33,14 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 /** What the shell offers for each case, by what was typed. */
 async function offers(...driver: string[]): Promise<Record<string, string[]>> {
-  const mounts = ['--volume', `${folder}:/work`, '--volume', `${DOCKER_FOLDER}:/drivers:ro`]
+  const mounts = [
+    '--volume',
+    `${folder}:/work`,
+    '--volume',
+    `${DOCKER_FOLDER}:/drivers:ro`,
+    '--workdir',
+    '/work/files',
+  ]
   const typed = COMPLETION_CASES.map(([line]) => line)
   const { stdout } = await run('docker', ['run', '--rm', ...mounts, IMAGE, ...driver, ...typed])
   const sections = stdout.split('typed: ').slice(1)
