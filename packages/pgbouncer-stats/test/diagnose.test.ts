@@ -132,6 +132,23 @@ describe('diagnose on a real PgBouncer', () => {
     await waiting
   })
 
+  it('says that clients wait although servers are idle, since the check of them is slow', async (context) => {
+    const servers = server.get(context)
+    const { bouncer } = servers
+    const pair = await clientsOf(servers, 2, 'web')
+    for (const client of pair) await client.query('BEGIN')
+    await bouncer.admin('SET server_check_delay = 0')
+    await bouncer.admin("SET server_check_query = 'SELECT pg_sleep(2)'")
+    for (const client of pair) await client.query('COMMIT')
+    const waiting = pair[0]!.query('SELECT 1')
+    const found = await untilFound(servers, 'waiting-though-idle')
+    await bouncer.admin('SET server_check_delay = 30')
+    await bouncer.admin("SET server_check_query = 'SELECT 1'")
+    await waiting
+    await Promise.all(pair.map((client) => client.end()))
+    expect(found.nextStep).toContain('server_check_query is slow')
+  })
+
   it('says that many clients are logging in', async (context) => {
     const servers = server.get(context)
     const crowd = await sockets(servers.bouncer, 12)
