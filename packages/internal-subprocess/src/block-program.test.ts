@@ -19,7 +19,7 @@ function expected(length: number): Buffer {
 
 /** A child that writes so many bytes. */
 function counting(length: number, onBytes: (bytes: Buffer) => void = () => undefined): Promise<BlockProgram> {
-  const script = `process.stdout.write((${expected})(${length}))`
+  const script = `process.stdout.write((${expected.toString()})(${length}))`
   return startBlockProgram(process.execPath, { args: ['-e', script], onBytes })
 }
 

@@ -75,8 +75,14 @@ export function dumpDirectory(options: DirectoryDumpOptions): RunningDirectoryDu
     throw error instanceof ProgramError ? withProblems(error, warnings) : error
   })
   exited.catch(() => undefined)
-  const { pause, resume, kill } = pgDump
-  return { exited, warnings, underWay, pause, resume, kill }
+  return {
+    exited,
+    warnings,
+    underWay,
+    pause: () => pgDump.pause(),
+    resume: () => pgDump.resume(),
+    kill: () => pgDump.kill(),
+  }
 }
 
 /**

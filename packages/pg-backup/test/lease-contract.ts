@@ -167,7 +167,7 @@ export function describeLease(place: () => LeasePlace): void {
       await until(async () => refused === 2 && (await isDumpWaiting(server)))
       lock.release()
       const ended = await Promise.all(runs.map((run) => run.ended))
-      expect(ended.map(({ code }) => code).toSorted()).toEqual([0, 1, 1])
+      expect(ended.map(({ code }) => String(code)).toSorted()).toEqual(['0', '1', '1'])
       for (const { stderr } of ended.filter(({ code }) => code === 1))
         expect(stderr).toMatch(
           /another backup of "postgres" is under way: process \d+ on .*\[BACKUP_LEASE_HELD\]$/m,

@@ -149,8 +149,8 @@ async function top(
       show: ['lists', 'config', 'databases', 'users', 'pools', 'statsTotals', 'state', 'dnsHosts'],
     })
     const findings = before === undefined ? diagnose(now) : diagnose(before, now)
-    // A serial line says that it is 0 by 0.
-    const { columns = 0, rows = 0 } = process.stdout
+    // A serial line says that it is 0 by 0, and what is no terminal says nothing.
+    const { columns, rows } = process.stdout
     const [width, height] = columns > 0 && rows > 0 ? [columns, rows] : [120, 50]
     const text = renderTop({ now, findings, width, height, ...(before === undefined ? {} : { before }) })
     await context.print(isTerminal ? `\u001B[H\u001B[2J${text}` : `${text}\n\n`)

@@ -44,7 +44,7 @@ export function createLargeObjects(reading: boolean): LargeObjects {
       const length = yield* source.int()
       if (length < 0) throw source.corrupt(`a block of large object ${oid} has the length ${length}`)
       if (length === 0) break
-      yield* source.pieces(length, object.write)
+      yield* source.pieces(length, (piece) => object.write(piece))
     }
     object.end()
   }

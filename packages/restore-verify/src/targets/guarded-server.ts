@@ -93,7 +93,7 @@ export async function startGuardedServer(options: GuardedServerOptions): Promise
     signal?.addEventListener('abort', () => resolve('aborted'), { once: true })
   })
   const first = await Promise.race([ready, ended, aborted])
-  if (first === 'ready') return { logTail: program.stderrTail, stop }
+  if (first === 'ready') return { logTail: () => program.stderrTail(), stop }
   await stop()
   signal?.throwIfAborted()
   throw first instanceof Error ? first : new Error('the server ended before it took connections')

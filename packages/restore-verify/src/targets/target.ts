@@ -37,7 +37,7 @@ export function openTarget(options: TargetOptions, context: TargetContext): Prom
       return openLocalTarget(options, context)
     case 'container':
       return openContainerTarget(options, context)
-    case 'server':
+    default:
       return openServerTarget(options, context)
   }
 }
