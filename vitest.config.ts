@@ -23,7 +23,7 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
-          include: ['{packages,examples}/*/test/**/*.test.ts'],
+          include: ['{packages,examples,docker}/*/test/**/*.test.ts'],
           exclude: [...excluded, '**/*.docker.test.ts', '**/*.slow.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
@@ -33,7 +33,7 @@ export default defineConfig({
       {
         test: {
           name: 'docker',
-          include: ['{packages,examples}/*/test/**/*.docker.test.ts'],
+          include: ['{packages,examples,docker}/*/test/**/*.docker.test.ts'],
           exclude: excluded,
           testTimeout: 180_000,
           hookTimeout: 900_000,

@@ -58,7 +58,7 @@ COMMIT;
  * A pattern of psql as a regular expression of PostgreSQL (its documentation, "psql", Patterns): `*`
  * is `.*`, `?` is `.`, `$` and what is in quotes means itself, and the rest is a regular expression.
  */
-export function patternToRegex(pattern: string): string {
+function patternToRegex(pattern: string): string {
   let regex = ''
   let quoted = false
   for (let at = 0; at < pattern.length; at += 1) {

@@ -12,7 +12,7 @@ import { dumpObject, openPlain, unlockBackup } from './open-backup.ts'
 import { findPostgresProgram } from './postgres-program.ts'
 import { restoreGlobals, type RestoredGlobals } from './restore-globals.ts'
 import { quoteIdentifier, quoteLiteral, runPsql } from './run-psql.ts'
-import { stageBackup } from './stage-backup.ts'
+import { stageBackup, type StagedBackup } from './stage-backup.ts'
 
 export type RestoreProgress =
   | { readonly phase: 'check'; readonly bytes: number; readonly total: number }
@@ -45,7 +45,7 @@ export interface RestoreBackupOptions extends BackupKeys {
   readonly globals?: boolean
   /** Put everything into the database's own tablespace. @default false */
   readonly noTablespaces?: boolean
-  /** Read every object and compare checksums before the first byte is restored. @default true */
+  /** Read every object and compare checksums before the first byte is restored; what is unpacked first is always compared. @default true */
   readonly checkFirst?: boolean
   readonly onProgress?: (progress: RestoreProgress) => void
   readonly signal?: AbortSignal
@@ -85,17 +85,20 @@ export async function restoreBackup(options: RestoreBackupOptions): Promise<Rest
   })
   const unlocker = await unlockBackup(options)
   if (options.createDatabase !== true && options.allowNonEmpty !== true) await refuseFilled(options)
-  if (options.checkFirst !== false) await checkBackup(options)
+  // Unpacking checks what it unpacks, so one pass over the store does for both.
+  await using staged = isStaged(options) ? await unpack(options, unlocker) : undefined
+  if (options.checkFirst !== false) {
+    const objects =
+      staged === undefined ? manifest.objects : manifest.objects.filter(({ role }) => role === 'globals')
+    await checkBackup({ ...options, manifest: { ...manifest, objects } })
+  }
 
   const globals = options.globals === true ? await globalsInto(options, unlocker) : undefined
   if (options.createDatabase === true) await createDatabase(options)
   try {
     const restoring = { ...options, program: program.path, unlocker }
-    const { jobs = 1 } = options
     const warnings =
-      manifest.layout === 'custom' && jobs === 1
-        ? await restoreStream(restoring)
-        : await restoreStaged({ ...restoring, jobs })
+      staged === undefined ? await restoreStream(restoring) : await restoreStaged(staged, restoring)
     return {
       database: connection.database,
       bytes: dumpBytes(manifest),
@@ -122,14 +125,21 @@ async function restoreStream(options: Restoring): Promise<string[]> {
   return warnings
 }
 
-/** Unpacks the dump into a staging folder, where `pg_restore` can read it in several places at a time. */
-async function restoreStaged(options: Restoring & { readonly jobs: number }): Promise<string[]> {
-  const { manifest, jobs, onProgress } = options
+/** Where `pg_restore` has to read in several places, the dump lies in a staging folder. */
+function isStaged({ manifest, jobs = 1 }: RestoreBackupOptions): boolean {
+  return manifest.layout === 'directory' || jobs > 1
+}
+
+async function unpack(options: RestoreBackupOptions, unlocker: Unlocker | undefined): Promise<StagedBackup> {
+  const { manifest, onProgress } = options
   const total = dumpBytes(manifest)
-  await using staged = await stageBackup({
-    ...options,
-    onBytes: (bytes) => onProgress?.({ phase: 'unpack', bytes, total }),
-  })
+  const onBytes = (bytes: number): void => onProgress?.({ phase: 'unpack', bytes, total })
+  return stageBackup({ ...options, unlocker, onBytes })
+}
+
+async function restoreStaged(staged: StagedBackup, options: Restoring): Promise<string[]> {
+  const { manifest, jobs = 1, onProgress } = options
+  const total = dumpBytes(manifest)
   onProgress?.({ phase: 'restore', bytes: total, total })
   const { program, warnings } = startRestore(options, [
     `--format=${manifest.layout}`,

@@ -44,7 +44,7 @@ const STORE_STAYS = new Set([
   'STORE_UNSUPPORTED',
 ])
 
-export function mayPass(error: unknown): error is BackupError {
+function mayPass(error: unknown): error is BackupError {
   if (!isBackupError(error) || !MAY_PASS.has(error.code)) return false
   return error.details.storeCode === undefined || !STORE_STAYS.has(error.details.storeCode)
 }

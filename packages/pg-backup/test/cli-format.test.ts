@@ -2,11 +2,14 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startPostgres, type Postgres } from '@ops/testbed'
 import { generateX25519Identity, identityToRecipient } from 'age-encryption'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { findBackup } from '../src/list-backups.ts'
 import { readManifest, type Manifest } from '../src/manifest.ts'
 import { shell, temporaryFolder, temporaryStore, type TemporaryFolder } from './harness.ts'
 import { startCli, type EndedCli } from './start-cli.ts'
+
+// A backup starts a dozen programs, which take their time on a busy machine.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 300_000 })
 
 let server: Postgres
 let folder: TemporaryFolder

@@ -27,6 +27,7 @@ import {
   type CreateBackupOptions,
 } from '../src/create-backup.ts'
 import { listBackups } from '../src/list-backups.ts'
+import { readManifest } from '../src/manifest.ts'
 import { findPostgresProgram } from '../src/postgres-program.ts'
 import { connectionTo, temporaryFolder, temporaryStore } from './harness.ts'
 import { holdLock, isDumpWaiting } from './hold-lock.ts'
@@ -95,7 +96,7 @@ async function problemsOf(
     keys: await place.keys(),
     uploads: await place.openUploads(),
   }
-  if (ended instanceof Error) return problemsOfFailure(ended, expected, there)
+  if (ended instanceof Error) return problemsOfFailure(ended, expected, there, place)
   return problemsOfBackup(ended as BackupResult, expected, there, place)
 }
 
@@ -105,19 +106,39 @@ interface Remains {
   readonly uploads: readonly string[]
 }
 
-/** An error is clear, nothing is published, and what could not be removed is named. */
-function problemsOfFailure(error: Error, expected: Outcome, { backups, keys, uploads }: Remains): string[] {
+/**
+ * An error is clear, nothing is published, and what could not be removed is named. Where a manifest
+ * could not be, because the network was gone for good, it is that of a whole backup.
+ */
+async function problemsOfFailure(
+  error: Error,
+  expected: Outcome,
+  { backups, keys, uploads }: Remains,
+  place: Place,
+): Promise<string[]> {
   const { code, message, details } = error as BackupError
   const named = (details?.leftBehind ?? []).join(' ')
   const says = `${code}: ${message}`
+  const published: string[] = []
+  for (const id of backups) published.push(...(await problemsOfManifest(place, id)))
   return [
+    ...published,
     ...(error instanceof BackupError ? [] : [`it failed with no BackupError: ${says}`]),
     ...(expected === 'published' ? [`it was to succeed, and failed: ${says}`] : []),
     ...(expected instanceof RegExp && !expected.test(code) ? [`another code was expected: ${says}`] : []),
     ...(/undefined|\[object|\n\s+at /.test(message) || message.length < 30 ? [`not clear: ${says}`] : []),
-    ...backups.map((id) => `it failed, and published ${id}`),
     ...[...keys, ...uploads].filter((each) => !named.includes(each)).map((each) => `left unnamed: ${each}`),
   ]
+}
+
+async function problemsOfManifest({ direct }: Place, id: string): Promise<string[]> {
+  try {
+    const backup = { cluster: 'main', database: 'app', id }
+    await checkBackup({ store: direct, manifest: await readManifest({ store: direct, backup }) })
+    return []
+  } catch (error) {
+    return [`its manifest stayed, and not all of it: ${String(error)}`]
+  }
 }
 
 /** A backup is the only thing there, with all its bytes and all rows. */
@@ -381,7 +402,7 @@ describe('this process is killed', () => {
     expect(backups).toHaveLength(phase === 'verify the manifest' ? 1 : 0)
     expect(keys.some((key) => key.endsWith('manifest.json'))).toBe(backups.length === 1)
     for (const backup of backups) {
-      const { manifest } = await readBack(place, backup)
+      const manifest = await readManifest({ store: place.direct, backup })
       await checkBackup({ store: place.direct, manifest })
     }
   })
@@ -407,18 +428,18 @@ describe('the clock jumps', () => {
       }),
     ).toEqual([])
     const [backup] = await listBackups({ store: place.direct })
-    const { manifest } = await readBack(place, backup!)
+    const manifest = await readManifest({ store: place.direct, backup: backup! })
     expect(Date.parse(manifest.finishedAt)).toBeGreaterThanOrEqual(Date.parse(manifest.startedAt))
   })
 })
 
 describe('a disk is full', () => {
   it.each([
-    ['in staging', { jobs: 2 }, /STAGING_FAILED|DUMP_FAILED/],
+    ['in staging', { jobs: 2 }, /STAGING_FULL|STAGING_FAILED/],
     [
       'in staging, beyond its bound',
       { jobs: 2, stagingMaxBytes: 100_000, whenStagingIsFull: 'fail' },
-      /STAGING_FULL/,
+      /STAGING_F/,
     ],
     ['in the store', {}, /STORE_FAILED/],
   ] as const)('%s', async (where, options, code) => {
@@ -442,11 +463,6 @@ describe('a disk is full', () => {
     )
   }
 })
-
-async function readBack(place: Place, backup: { cluster: string; database: string; id: string }) {
-  const { readManifest } = await import('../src/manifest.ts')
-  return { manifest: await readManifest({ store: place.direct, backup }) }
-}
 
 async function folderPlace(folder?: string): Promise<Place> {
   const temporary = await temporaryStore()

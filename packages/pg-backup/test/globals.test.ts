@@ -1,11 +1,14 @@
 import { text } from 'node:stream/consumers'
 import { startPostgres, type Postgres } from '@ops/testbed'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { backupFolder } from '../src/backup-set.ts'
 import { createBackup } from '../src/create-backup.ts'
 import type { Manifest } from '../src/manifest.ts'
 import { restoreBackup, type RestoreBackupOptions, type RestoreResult } from '../src/restore-backup.ts'
 import { connectionTo, temporaryStore, type TemporaryStore } from './harness.ts'
+
+// A backup starts a dozen programs, which take their time on a busy machine.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 300_000 })
 
 let server: Postgres
 let place: TemporaryStore

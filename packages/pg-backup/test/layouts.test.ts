@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { startPostgres, type Postgres } from '@ops/testbed'
 import { generateX25519Identity, identityToRecipient } from 'age-encryption'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { readArchive, type ArchiveContents } from '../src/archive/index.ts'
 import { backupFolder } from '../src/backup-set.ts'
 import { checkBackup } from '../src/check-backup.ts'
@@ -16,6 +16,9 @@ import { restoreBackup, type RestoreBackupOptions } from '../src/restore-backup.
 import { SHOP } from './archive-shop.ts'
 import { content } from './dump-archive.ts'
 import { connectionTo, temporaryFolder, temporaryStore, type TemporaryStore } from './harness.ts'
+
+// A backup starts a dozen programs, which take their time on a busy machine.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 300_000 })
 
 let server: Postgres
 let identity: string

@@ -3,10 +3,14 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { ObjectStore } from '@ops/object-store'
+import { startPostgres } from '@ops/testbed'
 import { describe, expect, it } from 'vitest'
 import { newBackupId, type BackupRef } from '../src/backup-set.ts'
 import { listLease } from '../src/lease-record.ts'
 import { acquireLease, type AcquireLeaseOptions, type Lease } from '../src/lease.ts'
+import { holdLock, isDumpWaiting } from './hold-lock.ts'
+import { startCli } from './start-cli.ts'
+import { until } from './until.ts'
 
 export interface LeasePlace {
   readonly store: ObjectStore
@@ -149,6 +153,27 @@ export function describeLease(place: () => LeasePlace): void {
   })
 
   describe('leases of several processes', () => {
+    it('of backups of one database that begin at once, exactly one is made', async () => {
+      await using server = await startPostgres()
+      await server.query('CREATE TABLE people AS SELECT 1 AS id')
+      // The one that begins does not end before the others have tried.
+      const lock = await holdLock(server, 'postgres', 'people')
+      const { url, env } = place()
+      const runs = Array.from({ length: 3 }, () =>
+        startCli(['create', '--json', '--store', url], { ...server.env('postgres'), ...env }),
+      )
+      let refused = 0
+      for (const run of runs) void run.ended.then(({ code }) => (refused += Number(code === 1)))
+      await until(async () => refused === 2 && (await isDumpWaiting(server)))
+      lock.release()
+      const ended = await Promise.all(runs.map((run) => run.ended))
+      expect(ended.map(({ code }) => code).toSorted()).toEqual([0, 1, 1])
+      for (const { stderr } of ended.filter(({ code }) => code === 1))
+        expect(stderr).toMatch(
+          /another backup of "postgres" is under way: process \d+ on .*\[BACKUP_LEASE_HELD\]$/m,
+        )
+    })
+
     it('one of them has it; killed, it is followed by exactly one of the others', async () => {
       const { database } = newRun()
       await using contenders = startContenders(place(), database, 3)

@@ -1,6 +1,5 @@
 import { constants } from 'node:os'
 import { ListObjectsV2Command } from '@aws-sdk/client-s3'
-import { s3Store } from '@ops/object-store'
 import {
   INTERNAL_ERROR,
   startFaultProxy,
@@ -12,7 +11,6 @@ import {
   type SeenRequest,
 } from '@ops/testbed'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { listBackups } from '../src/list-backups.ts'
 import { holdLock, isDumpWaiting } from './hold-lock.ts'
 import { startCli } from './start-cli.ts'
 import { until } from './until.ts'
@@ -44,8 +42,6 @@ interface Phase {
   /** Sees to it that the phase does not end, until what it returns is called. Called before the backup starts. */
   readonly hold: (network: Network) => Promise<() => void>
   readonly isReached: (network: Network) => boolean | Promise<boolean>
-  /** What a killed run leaves in the store; none of it looks like a backup. */
-  readonly orphans: { readonly objects: number; readonly uploads: number }
 }
 
 const isPart = ({ path }: SeenRequest): boolean => path.includes('partNumber=')
@@ -59,7 +55,6 @@ const phases: Record<string, Phase> = {
       return () => database.heal()
     },
     isReached: ({ database }) => database.connections > 0,
-    orphans: { objects: 0, uploads: 0 },
   },
   dump: {
     hold: async () => {
@@ -67,7 +62,6 @@ const phases: Record<string, Phase> = {
       return () => lock.release()
     },
     isReached: () => isDumpWaiting(server),
-    orphans: { objects: 0, uploads: 0 },
   },
   upload: {
     hold: async ({ store }) => {
@@ -75,7 +69,6 @@ const phases: Record<string, Phase> = {
       return () => store.heal()
     },
     isReached: ({ store }) => store.requests.some(isPart),
-    orphans: { objects: 0, uploads: 1 },
   },
   publish: {
     hold: async ({ store }) => {
@@ -83,8 +76,6 @@ const phases: Record<string, Phase> = {
       return () => store.heal()
     },
     isReached: ({ store }) => store.requests.some(isManifestPut),
-    // The dump is whole by then, but nothing points to it.
-    orphans: { objects: 1, uploads: 0 },
   },
 }
 
@@ -92,7 +83,6 @@ interface Run extends AsyncDisposable, ReturnType<typeof startCli> {
   readonly network: Network
   readonly release: () => void
   keys(): Promise<string[]>
-  backups(): Promise<unknown[]>
 }
 
 /** A backup that has come to the phase, and does not get out of it. */
@@ -114,7 +104,6 @@ async function startBackup({ hold, isReached }: Phase): Promise<Run> {
       const { Contents = [] } = await s3.client.send(new ListObjectsV2Command({ Bucket: bucket }))
       return Contents.map((object) => object.Key!)
     },
-    backups: () => listBackups({ store: s3Store({ client: s3.client, bucket }) }),
     [Symbol.asyncDispose]: async () => {
       run.kill('SIGKILL')
       release()
@@ -146,23 +135,4 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
     expect(openUploads(run.network.store)).toEqual([])
     expect(await run.processes()).toEqual([])
   })
-})
-
-describe('SIGKILL', () => {
-  it.each(Object.entries(phases))(
-    'in the phase "%s" leaves nothing that looks like a backup',
-    async (_name, phase) => {
-      await using run = await startBackup(phase)
-      run.kill('SIGKILL')
-      expect(await run.ended).toMatchObject({ code: null, stdout: '' })
-      // What it started ends by itself, as soon as nothing holds it any more.
-      run.release()
-      await until(async () => (await run.processes()).length === 0)
-      expect(await run.backups()).toEqual([])
-      const keys = await run.keys()
-      expect(keys.filter((key) => key.endsWith('/dump.pgc.zst'))).toHaveLength(phase.orphans.objects)
-      expect(keys).toHaveLength(phase.orphans.objects)
-      expect(openUploads(run.network.store)).toHaveLength(phase.orphans.uploads)
-    },
-  )
 })

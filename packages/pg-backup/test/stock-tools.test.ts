@@ -2,12 +2,15 @@ import { writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { findProgram, needs, startPostgres, type Postgres } from '@ops/testbed'
 import { generateX25519Identity, identityToRecipient } from 'age-encryption'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createBackup, type CreateBackupOptions } from '../src/create-backup.ts'
 import { digestDatabase } from '../src/digest-database.ts'
 import { SHOP } from './archive-shop.ts'
 import { content } from './dump-archive.ts'
 import { connectionTo, shell, temporaryFolder, temporaryStore, type TemporaryFolder } from './harness.ts'
+
+// A backup starts a dozen programs, which take their time on a busy machine.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 300_000 })
 
 /** An encrypted backup needs nothing of this project to be restored: age, zstd or gzip, and PostgreSQL's own programs. */
 let server: Postgres

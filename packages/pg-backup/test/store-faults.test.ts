@@ -2,14 +2,11 @@ import { ListObjectsV2Command, S3Client, UploadPartCommand } from '@aws-sdk/clie
 import { s3Store, type ObjectStore } from '@ops/object-store'
 import {
   ACCESS_DENIED,
-  INTERNAL_ERROR,
-  SLOW_DOWN,
   startFaultProxy,
   startPostgres,
   startS3,
   type FaultProxy,
   type Postgres,
-  type RequestFault,
   type S3Server,
   type SeenRequest,
 } from '@ops/testbed'
@@ -20,7 +17,7 @@ import { listBackups } from '../src/list-backups.ts'
 import { connectionTo, shell } from './harness.ts'
 import { until } from './until.ts'
 
-/** A store that fails on any request that a backup makes of it: nothing is published, and nothing stays. */
+/** What a store's fault matrix (fault-matrix.slow.test.ts) does not tell: what is named when it cannot be removed. */
 let server: Postgres
 let s3: S3Server
 
@@ -39,26 +36,6 @@ afterAll(() => Promise.all([server?.stop(), s3?.stop()]))
 const isPart = (request: SeenRequest, number: number): boolean =>
   request.path.includes(`partNumber=${number}&`)
 const isManifest = (request: SeenRequest): boolean => request.path.includes('/manifest.json')
-
-/** Every request of a backup in two parts, in their order. */
-const requests: Record<string, RequestFault['when']> = {
-  'the beginning of the upload': ({ method, path }) => method === 'POST' && path.endsWith('?uploads='),
-  'the first part': (request) => isPart(request, 1),
-  'the last part': (request) => isPart(request, 2),
-  'the completion of the upload': ({ method, path }) => method === 'POST' && path.includes('uploadId='),
-  'the check of the dump': ({ method, path }) => method === 'HEAD' && path.endsWith('/dump.pgc.zst'),
-  'the question whether it puts conditionally': ({ method, path }) =>
-    method === 'PUT' && path.includes('/.probe/'),
-  'the manifest': (request) => request.method === 'PUT' && isManifest(request),
-  'the check of the manifest': (request) => request.method === 'HEAD' && isManifest(request),
-}
-
-const faults: Record<string, { readonly with: RequestFault['with']; readonly says: RegExp }> = {
-  'HTTP 500': { with: INTERNAL_ERROR, says: /InternalError, HTTP 500|HTTP 500/ },
-  'HTTP 503': { with: SLOW_DOWN, says: /SlowDown, HTTP 503|HTTP 503/ },
-  'HTTP 403': { with: ACCESS_DENIED, says: /may not|denied|allow/i },
-  'a lost answer': { with: 'lose-answer', says: /ECONNRESET|connection|socket hang up/ },
-}
 
 interface Place extends AsyncDisposable {
   readonly proxy: FaultProxy
@@ -128,44 +105,6 @@ async function ownChildren(): Promise<string[]> {
   const lines = (await shell('ps -A -o ppid=,comm=', {})).split('\n').map((line) => line.trim().split(/\s+/))
   return lines.flatMap(([parent, name]) => (Number(parent) === process.pid ? [name!.split('/').at(-1)!] : []))
 }
-
-async function dumpSessions(): Promise<number> {
-  return (await server.query(`SELECT 1 FROM pg_stat_activity WHERE application_name = 'pg_dump'`)).length
-}
-
-describe('a backup into a store that works', () => {
-  it('makes the requests of this table, and no others', async () => {
-    await using place = await faultyStore()
-    await createBackup({ store: place.store, connection: connectionTo(server, 'app') })
-    const needed = place.proxy.requests.filter(({ method }) => method !== 'DELETE')
-    expect(needed.filter((request) => !Object.values(requests).some((isIt) => isIt(request)))).toEqual([])
-    expect(
-      Object.keys(requests).filter((name) => !needed.some((request) => requests[name]!(request))),
-    ).toEqual([])
-    expect(await place.keys()).toHaveLength(2)
-  })
-})
-
-describe.each(Object.entries(requests))('a store that fails for good on %s', (_request, when) => {
-  it.each(Object.entries(faults))('with %s', async (_fault, fault) => {
-    await using place = await faultyStore()
-    place.proxy.failRequests({ when, with: fault.with })
-    const error = await failedBackup(place.store)
-    expect(error).toMatchObject({
-      code: 'BACKUP_STORE_FAILED',
-      message: expect.stringMatching(
-        /^the store failed while (it was tried: |(storing|publishing) main\/logical\/app\/)/,
-      ) as string,
-      details: { storeCode: expect.stringMatching(/^STORE_/) as string },
-    })
-    expect(error.message).toMatch(fault.says)
-
-    expect(await listBackups({ store: place.direct })).toEqual([])
-    expect(await place.keys()).toEqual(error.details.leftBehind ?? [])
-    expect(await place.openUploads()).toEqual([])
-    expect(await dumpSessions()).toBe(0)
-  })
-})
 
 describe('a store that fails while the dump stands still', () => {
   it('ends pg_dump, which nobody would read any more', async () => {

@@ -91,6 +91,7 @@ export function addLiveCommands(program: Command, context: CliContext): void {
     .option(...URL_OPTION)
     .option('--interval <duration>', 'between two looks', parseDurationMs, 1000)
     .option('--count <n>', 'stop after so many', parseInteger(1))
+    .addHelpText('after', '\nCtrl-C ends it.\n\nExample:\n  pgbouncer-stats top --interval 5s')
     .action(async (options: { url?: string; interval: number; count?: number }) => {
       await top(options, context)
     })
@@ -138,6 +139,7 @@ async function top(
   await using console_ = openConsole(connectionFrom(url, context))
   const { signal } = context
   const isTerminal = process.stdout.isTTY
+  using _screen = isTerminal ? takeScreen() : undefined
   let before: Awaited<ReturnType<typeof readPgBouncer>> | undefined
   for (let shown = 0; shown < (count ?? Number.POSITIVE_INFINITY); shown += 1) {
     if (shown > 0) await sleep(interval, undefined, { signal })
@@ -147,10 +149,26 @@ async function top(
       show: ['lists', 'config', 'databases', 'users', 'pools', 'statsTotals', 'state', 'dnsHosts'],
     })
     const findings = before === undefined ? diagnose(now) : diagnose(before, now)
-    const [width, height] = isTerminal ? process.stdout.getWindowSize() : [120, 50]
+    // A serial line says that it is 0 by 0.
+    const { columns = 0, rows = 0 } = process.stdout
+    const [width, height] = columns > 0 && rows > 0 ? [columns, rows] : [120, 50]
     const text = renderTop({ now, findings, width, height, ...(before === undefined ? {} : { before }) })
-    await context.print(isTerminal ? `\u001B[H\u001B[2J${text}\n` : `${text}\n\n`)
+    await context.print(isTerminal ? `\u001B[H\u001B[2J${text}` : `${text}\n\n`)
     before = now
+  }
+}
+
+/** Shows the terminal's second screen, without a cursor, until disposed of; then all is as it was before. */
+function takeScreen(): Disposable {
+  process.stdout.write('\u001B[?1049h\u001B[?25l')
+  const giveBack = (): void => void process.stdout.write('\u001B[?25h\u001B[?1049l')
+  // A second Ctrl-C ends the process at once.
+  process.once('exit', giveBack)
+  return {
+    [Symbol.dispose]: () => {
+      process.off('exit', giveBack)
+      giveBack()
+    },
   }
 }
 

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { needsCapability } from '@ops/testbed'
 import { startPooledServer, type PooledServer } from './pooled-server.ts'
+import { until } from './until.ts'
 
 const BIN = fileURLToPath(new URL('../dist/cli.js', import.meta.url))
 
@@ -72,6 +73,23 @@ describe('pgbouncer-stats', () => {
     expect(JSON.parse(stdout)).toMatchObject({ findings: [{ code: 'database-paused', subject: 'postgres' }] })
   })
 
+  it("diagnoses against PostgreSQL's own limit", async (context) => {
+    const { bouncer, postgres } = server.get(context)
+    await bouncer.query('SELECT 1')
+    await bouncer.admin('SET default_pool_size = 500')
+    const env = { PGBOUNCER_URL: bouncer.adminUrl, DIRECT_URL: postgres.url() }
+    const { code, stdout } = await run(
+      ['diagnose', '--interval', '0s', '--postgres-env', 'DIRECT_URL', '--json'],
+      env,
+    )
+    await bouncer.admin('SET default_pool_size = 20')
+    const [most] = await postgres.query('SHOW max_connections')
+    expect(code).toBe(3)
+    expect(JSON.parse(stdout)).toMatchObject({
+      findings: [{ code: 'over-postgres-limit', evidence: { limit: Number(most!['max_connections']) - 3 } }],
+    })
+  })
+
   it('is a top that can be piped', async (context) => {
     const { bouncer } = server.get(context)
     const { code, stdout } = await run(['top', '--count', '2', '--interval', '50ms'], {
@@ -80,6 +98,55 @@ describe('pgbouncer-stats', () => {
     expect(code).toBe(0)
     expect(stdout.match(/^PgBouncer /gm)).toHaveLength(2)
     expect(stdout).not.toContain('\u001B')
+  })
+
+  it('is a top that takes the screen of a terminal, and gives it back on Ctrl-C', async (context) => {
+    const { bouncer } = server.get(context)
+    needsCapability(context, process.platform === 'linux', 'the terminal is made by util-linux’s script')
+    const command = `stty rows 30 cols 90; exec "${process.execPath}" "${BIN}" top --interval 50ms`
+    const child = spawn('script', ['-qec', command, '/dev/null'], {
+      env: { PATH: process.env['PATH'] ?? '', PGBOUNCER_URL: bouncer.adminUrl },
+    })
+    let screen = ''
+    child.stdout.on('data', (data: Buffer) => (screen += data.toString()))
+    const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
+    const [take, giveBack] = ['\u001B[?1049h\u001B[?25l', '\u001B[?25h\u001B[?1049l']
+    await until(
+      () => Promise.resolve(screen),
+      (text) => text.split('PgBouncer ').length > 3,
+    )
+    expect(screen.startsWith(take)).toBe(true)
+    expect(screen).not.toContain(giveBack)
+    child.stdin.write('\u0003')
+    expect(await ended).toBe(130)
+    const [before, after, ...more] = screen.split(giveBack)
+    expect(before).toContain('clients ')
+    expect(after).not.toContain('clients ')
+    expect(more).toEqual([])
+  })
+
+  it('lists settings and what a change of them takes, for the version that runs or is given', async (context) => {
+    const { bouncer } = server.get(context)
+    const { code, stdout } = await run(['settings', 'listen_port', 'max_client_conn'])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^listen_port +restart +6432\nmax_client_conn +RELOAD +100$/m)
+    const url = new URL(bouncer.adminUrl)
+    url.password = ''
+    const running = await run(['settings', '--url', url.href, '--json'], {
+      PGPASSWORD: bouncer.adminPassword,
+    })
+    const { version, settings } = JSON.parse(running.stdout) as {
+      version: string
+      settings: { name: string; takesEffect: string }[]
+    }
+    expect(version).toBe(bouncer.version)
+    const told = (await bouncer.admin('SHOW CONFIG')).map(({ key, changeable }) => [key, changeable])
+    const ours = settings.map(({ name, takesEffect }) => [name, takesEffect === 'reload' ? 'yes' : 'no'])
+    expect(ours.filter(([name]) => name !== 'service_name').toSorted()).toEqual(told.toSorted())
+    expect(await run(['settings', 'max_prepared_statements', '--pgbouncer-version', '1.20'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('PgBouncer 1.20 has no setting') as unknown,
+    })
   })
 
   it('lints: text, JSON, SARIF, and exit code 3', async () => {

@@ -1,3 +1,7 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import type { PgBouncer } from '@ops/testbed'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { diagnose, type Diagnosis } from '../src/diagnose.ts'
@@ -42,6 +46,24 @@ async function clientsOf({ bouncer }: Servers, count: number, application: strin
       client.on('error', () => undefined)
       await client.connect()
       return client
+    }),
+  )
+}
+
+/** One more line of `[databases]`. */
+async function addDatabase(bouncer: PgBouncer, line: string): Promise<void> {
+  const ini = readFileSync(bouncer.iniPath, 'utf8')
+  writeFileSync(bouncer.iniPath, ini.replace('[databases]\n', `[databases]\n${line}\n`))
+  await bouncer.reload()
+}
+
+/** Connections that say nothing. */
+async function sockets({ port }: PgBouncer, count: number): Promise<Socket[]> {
+  return await Promise.all(
+    Array.from({ length: count }, async () => {
+      const socket = connect(port, '127.0.0.1').on('error', () => undefined)
+      await once(socket, 'connect')
+      return socket
     }),
   )
 }
@@ -108,5 +130,53 @@ describe('diagnose on a real PgBouncer', () => {
     expect(found.nextStep).toContain('RESUME on the admin console')
     await servers.bouncer.admin('RESUME')
     await waiting
+  })
+
+  it('says that clients wait although servers are idle, since the check of them is slow', async (context) => {
+    const servers = server.get(context)
+    const { bouncer } = servers
+    const pair = await clientsOf(servers, 2, 'web')
+    for (const client of pair) await client.query('BEGIN')
+    await bouncer.admin('SET server_check_delay = 0')
+    await bouncer.admin("SET server_check_query = 'SELECT pg_sleep(2)'")
+    for (const client of pair) await client.query('COMMIT')
+    const waiting = pair[0]!.query('SELECT 1')
+    const found = await untilFound(servers, 'waiting-though-idle')
+    await bouncer.admin('SET server_check_delay = 30')
+    await bouncer.admin("SET server_check_query = 'SELECT 1'")
+    await waiting
+    await Promise.all(pair.map((client) => client.end()))
+    expect(found.nextStep).toContain('server_check_query is slow')
+  })
+
+  it('says that many clients are logging in', async (context) => {
+    const servers = server.get(context)
+    const crowd = await sockets(servers.bouncer, 12)
+    const found = await untilFound(servers, 'client-logins-pile-up')
+    for (const socket of crowd) socket.destroy()
+    expect(found.message).toMatch(/^1[2-9] clients are logging in/)
+  })
+
+  it('says that a database has all connections that it may have', async (context) => {
+    const servers = server.get(context)
+    const { bouncer, postgres } = servers
+    await addDatabase(
+      bouncer,
+      `limited = host=${postgres.host} port=${postgres.port} dbname=postgres max_db_connections=1`,
+    )
+    await bouncer.query('SELECT 1', 'limited')
+    expect(await untilFound(servers, 'database-limit')).toMatchObject({
+      subject: 'limited',
+      evidence: { connections: 1, limit: 1 },
+    })
+  })
+
+  it('says that a name has no address', async (context) => {
+    const servers = server.get(context)
+    await addDatabase(servers.bouncer, 'nowhere = host=postgres.invalid dbname=postgres')
+    const failing = servers.bouncer.query('SELECT 1', 'nowhere').catch(() => undefined)
+    expect(await untilFound(servers, 'dns-no-address')).toMatchObject({ subject: 'postgres.invalid' })
+    await servers.bouncer.admin('KILL nowhere')
+    await failing
   })
 })

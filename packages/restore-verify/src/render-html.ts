@@ -201,7 +201,7 @@ code { font: .85em/1.4 ui-monospace, monospace; overflow-wrap: anywhere }
 th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-top: 1px solid var(--line); font-weight: 400; vertical-align: top }
 thead th { color: var(--muted); border: 0 } .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
 tr.equal td:nth-child(2) { color: var(--good) } tr:is(.differs, .missing, .extra) td:nth-child(2) { color: var(--bad); font-weight: 600 }
-.timeline th { width: 7rem } .track { width: 100% } .track span { display: block; height: .7rem; min-width: 2px; margin-top: .4rem; background: var(--bar); border-radius: .2rem }
+.scroll td code { white-space: nowrap } .timeline th { width: 7rem; white-space: nowrap } .track { width: 100% } .track span { display: block; height: .7rem; min-width: 2px; margin-top: .4rem; background: var(--bar); border-radius: .2rem }
 .differences { padding-left: 1.2rem; margin: 0 } .differences li + li { margin-top: 1rem }
 .side { display: grid; grid-template-columns: 5rem 1fr; gap: .5rem } .side span { color: var(--muted) }
 pre { margin: 0; font: .85em/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { ObjectStore } from '@ops/object-store'
-import { listBackups, type ListedBackup } from '@ops/pg-backup'
+import { findBackup, listBackups, type ListedBackup } from '@ops/pg-backup'
 import { readRecord } from './record.ts'
 import { RestoreVerifyError } from './restore-verify-error.ts'
 
@@ -24,17 +24,23 @@ export interface SelectOptions {
   readonly signal?: AbortSignal
 }
 
-/** The backups to drill, the oldest first. Rejects with `VERIFY_BAD_OPTIONS` and as `listBackups` does. */
+/**
+ * The backups to drill, the oldest first; none only when all were drilled. Rejects with
+ * `VERIFY_BAD_OPTIONS`, and with `BACKUP_NOT_FOUND` where there is no such backup, or none at all.
+ */
 export async function selectBackups(options: SelectOptions): Promise<ListedBackup[]> {
   const { store, cluster = 'main', database, which, signal } = options
+  const find = (id: string): Promise<ListedBackup> => findBackup({ store, cluster, database, id, signal })
+  if (which === 'latest') return [await find('latest')]
+  if (typeof which === 'object' && 'id' in which) return [await find(which.id)]
   const backups = await listBackups({ store, cluster, database, signal })
-  if (which === 'latest') return backups.slice(-1)
-  if (which === 'never-drilled') {
-    const drilled = await Promise.all(backups.map((backup) => readRecord(store, backup, signal)))
-    return backups.filter((_, index) => drilled[index] === undefined)
+  if (backups.length === 0) return [await find('latest')]
+  if (which !== 'never-drilled') return sample(backups, which)
+  const fresh: ListedBackup[] = []
+  for (const backup of backups) {
+    if ((await readRecord(store, backup, signal)) === undefined) fresh.push(backup)
   }
-  if ('id' in which) return backups.filter((backup) => backup.id === which.id)
-  return sample(backups, which)
+  return fresh
 }
 
 /** Pure: time is cut into windows of so many days since 1970, and the seed picks one backup of each. */

@@ -11,6 +11,7 @@ import {
   type BackupRef,
   type Logger,
   type Manifest,
+  type PgConnection,
   type RestoreResult,
 } from '@ops/pg-backup'
 import { buildReport } from './build-report.ts'
@@ -242,10 +243,7 @@ async function restoreAndCompare(
   await checks.make('duration', () => checkDuration(recoveryMs, options.maxRecoveryMs))
 
   const pgDumpMajor = Number.parseInt(manifest.tools.pgDump, 10)
-  const { encoding } = manifest.server
-  const actual = await timed(drill, 'digest', () =>
-    digestDatabase({ connection, encoding, pgDumpMajor, env, signal, onProgress }),
-  )
+  const actual = await timed(drill, 'digest', () => digestAndCheck(drill, connection, pgDumpMajor, signal))
   const tables = compareTables(manifest.tables, actual.contents.tables)
   await timed(drill, 'compare', async () => {
     const { contents, server } = actual
@@ -270,10 +268,6 @@ async function restoreAndCompare(
     await checks.make('validity', () => checkValidity(psql))
     await checks.make('collations', () => checkCollations(psql))
     await checks.make('assertions', () => checkAssertions(options.assertions ?? [], manifest.startedAt, psql))
-    const { amcheckJobs: jobs = 2 } = options
-    await checks.make('amcheck', () =>
-      checkAmcheck({ connection, serverMajor: actual.server.major, jobs, env, signal }),
-    )
   })
   return {
     restored,
@@ -292,6 +286,39 @@ async function restoreAndCompare(
 
 function keysOf({ identities, passphrase }: VerifyRestoreOptions): BackupKeys {
   return { identities, passphrase }
+}
+
+/**
+ * Digests what came back; pg_amcheck runs beside it. Its extension is made only when the dump has begun to
+ * write, and so has its snapshot and has read the catalogs.
+ */
+async function digestAndCheck(
+  { options, manifest, checks, env }: Drill,
+  connection: PgConnection & { readonly database: string },
+  pgDumpMajor: number,
+  signal: AbortSignal | undefined,
+): Promise<Awaited<ReturnType<typeof digestDatabase>>> {
+  const dumping = Promise.withResolvers<void>()
+  const digest = digestDatabase({
+    connection,
+    encoding: manifest.server.encoding,
+    pgDumpMajor,
+    env,
+    signal,
+    onProgress: (progress) => {
+      dumping.resolve()
+      options.onProgress?.(progress)
+    },
+  })
+  const begun = Promise.race([dumping.promise, digest])
+  const { amcheckJobs: jobs = 2 } = options
+  const { major: serverMajor } = manifest.server
+  const amcheck = begun.then(() =>
+    checks.make('amcheck', () => checkAmcheck({ connection, serverMajor, jobs, env, signal })),
+  )
+  await Promise.allSettled([digest, amcheck])
+  await amcheck
+  return digest
 }
 
 /** An archive that cannot even be read this far needs nothing: restoring it says what is wrong with it. */

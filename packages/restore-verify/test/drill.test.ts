@@ -56,7 +56,7 @@ async function untilRows(sql: string, count: number): Promise<void> {
 
 const dumpKey = (): string => backup.manifestKey.replace('manifest.json', 'dump.pgc.zst')
 
-describe('a drill', () => {
+describe('a drill', { timeout: 240_000 }, () => {
   it('proves a backup of the awkward database, and leaves no database behind', async () => {
     const before = await databases(server)
     const report = await drill()
@@ -186,7 +186,7 @@ describe('a drill', () => {
   })
 })
 
-describe('restore-verify run', () => {
+describe('restore-verify run', { timeout: 240_000 }, () => {
   it('ends with 0 and a report when the backup is proven', async () => {
     const html = join(place.folder, 'report.html')
     const result = await cli([...RUN, '--html', html, '--json'])

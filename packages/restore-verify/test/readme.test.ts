@@ -32,7 +32,8 @@ async function commands(file: string): Promise<string[]> {
     .filter((line) => line.startsWith('restore-verify '))
 }
 
-describe('what is written works as it stands', () => {
+// Each command of `run` starts a server of its own.
+describe('what is written works as it stands', { timeout: 300_000 }, () => {
   it('the first example of the README', async () => {
     const [, example] = /^```ts\n(.*?)^```$/ms.exec(await readFile(README, 'utf8'))!
     expect(example!.split('\n').length).toBeLessThanOrEqual(15)

@@ -48,7 +48,7 @@ function cli(args: readonly string[]): Promise<{ code: number; stdout: string; s
   })
 }
 
-describe('several drills, in this order', () => {
+describe('several drills, in this order', { timeout: 240_000 }, () => {
   it('nothing is known of a backup that was never drilled', async () => {
     expect(await readRecord(place.store, backup(0))).toBeUndefined()
     expect(await cli(['report'])).toMatchObject({
@@ -57,6 +57,13 @@ describe('several drills, in this order', () => {
         `restore-verify run --of shop --id ${ids[2]} [VERIFY_NO_REPORT]`,
       ) as string,
     })
+  })
+
+  it('no backup at all is a failure, never nothing to do', async () => {
+    for (const which of ['latest', 'never-drilled', { id: ids[0]! }, { everyDays: 7, seed: '' }] as const) {
+      const drilling = verifyBackups({ ...common(), database: 'nowhere', which })
+      await expect(drilling).rejects.toMatchObject({ code: 'BACKUP_NOT_FOUND' })
+    }
   })
 
   it('one by its id leaves its record and its report beside it', async () => {
