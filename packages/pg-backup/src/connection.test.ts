@@ -85,6 +85,15 @@ describe('the environment of a libpq program', () => {
     })
   })
 
+  it('has no secret that is not for the database', () => {
+    const secrets = { AWS_SECRET_ACCESS_KEY: 'a', OPS_BACKUP_PASSPHRASE: 'b', OPS_WEBHOOK_URL: 'c' }
+    expect(Object.keys(connectionEnvironment({ password: 's' }, secrets)).toSorted()).toEqual([
+      'LC_ALL',
+      'PGCONNECT_TIMEOUT',
+      'PGPASSWORD',
+    ])
+  })
+
   it('refuses a NUL byte, at which the operating system would cut the value off', () => {
     expect(() => connectionEnvironment({ database: 'app\0_evil' })).toThrow('NUL')
   })

@@ -94,7 +94,18 @@ function connectionOf(parameters: Record<string, string>): PgConnection {
   }
 }
 
-/** The environment for a libpq program that is to use `connection`; `base` fills in what it leaves out. */
+/** The store, the encryption and the webhook are no business of PostgreSQL's programs. */
+const SECRETS_OF_OTHERS = [
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'OPS_BACKUP_PASSPHRASE',
+  'OPS_WEBHOOK_URL',
+]
+
+/**
+ * The environment for a libpq program that is to use `connection`; `base` fills in what it leaves out,
+ * without the secrets that are for others.
+ */
 export function connectionEnvironment(
   connection: PgConnection,
   base: NodeJS.ProcessEnv = process.env,
@@ -112,6 +123,7 @@ export function connectionEnvironment(
   // A server that does not answer is given up after 10 s, unless the environment says otherwise.
   const environment: NodeJS.ProcessEnv = { PGCONNECT_TIMEOUT: '10', ...base, LC_ALL: 'C' }
   delete environment['PGCLIENTENCODING']
+  for (const name of SECRETS_OF_OTHERS) delete environment[name]
   for (const [name, value] of Object.entries(wanted)) {
     if (value === undefined) continue
     const variable = VARIABLES[name]
