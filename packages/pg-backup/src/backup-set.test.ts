@@ -16,13 +16,20 @@ describe('a backup id', () => {
     )
   })
 
-  it('sorts by time', () => {
+  it('sorts by time, to the millisecond', () => {
+    const later = fc.oneof(fc.integer({ min: 1, max: 2000 }), fc.integer({ min: 1, max: 1e12 }))
     fc.assert(
-      fc.property(anyTime, anyTime, (a, b) => {
-        fc.pre(Math.abs(a.getTime() - b.getTime()) >= 1000)
-        expect(newBackupId(a) < newBackupId(b)).toBe(a < b)
+      fc.property(anyTime, later, (a, laterMs) => {
+        const b = new Date(a.getTime() + laterMs)
+        fc.pre(b.getUTCFullYear() <= 9999)
+        expect(newBackupId(a) < newBackupId(b)).toBe(true)
       }),
     )
+  })
+
+  it('is another one for every backup of one moment', () => {
+    const now = new Date()
+    expect(new Set(Array.from({ length: 100 }, () => newBackupId(now))).size).toBeGreaterThan(95)
   })
 
   it.each([

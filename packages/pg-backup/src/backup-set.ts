@@ -11,16 +11,19 @@ export interface BackupRef {
 export const MANIFEST_NAME = 'manifest.json'
 
 const ID = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z-[0-9a-z]{6}$/
-const ID_ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyz'
+const RANDOM_VALUES = 36 ** 4
 
-/** A new id: `20261121T020000Z-4fk2q9`. Ids sort by time, and two of one second do not collide. */
+/**
+ * A new id: `20261121T020000Z-4fk2q9`, the milliseconds in the first two characters of the suffix, so
+ * that ids sort by time within a second too; the other four are random, so that two do not collide.
+ */
 export function newBackupId(at: Date): string {
   const time = at
     .toISOString()
     .replaceAll(/[-:]/g, '')
     .replace(/\.\d+Z$/, 'Z')
-  const suffix = Array.from({ length: 6 }, () => ID_ALPHABET[randomInt(ID_ALPHABET.length)]).join('')
-  return `${time}-${suffix}`
+  const base36 = (value: number, digits: number): string => value.toString(36).padStart(digits, '0')
+  return `${time}-${base36(at.getUTCMilliseconds(), 2)}${base36(randomInt(RANDOM_VALUES), 4)}`
 }
 
 /** The time in an id, or `undefined` when it is not an id. */
