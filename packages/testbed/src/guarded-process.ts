@@ -10,6 +10,7 @@ import type { ServerUser } from './run-folder.ts'
  * A small shell between us and the server. Its standard input is a pipe that we hold open: when we
  * end in whatever way, SIGKILL included, it reads end-of-file, ends the server and removes the
  * server's folder. When the server ends by itself, the folder stays: we may still want its log.
+ * (What the server's last children still write can make the removal fail: it is tried again.)
  * A killed PostgreSQL leaves a System V shared memory segment, named in line 7 of postmaster.pid.
  */
 const GUARD = `
@@ -31,7 +32,9 @@ if [ -e "$folder/data/postmaster.pid" ]; then
   segment=$(sed -n '7s/.* //p' "$folder/data/postmaster.pid")
   [ -n "$segment" ] && sleep 0.1 && ipcrm -m "$segment"
 fi >/dev/null 2>&1
-if [ -e "$folder/orphaned" ]; then rm -rf "$folder" || { sleep 1; rm -rf "$folder"; }; fi
+if [ -e "$folder/orphaned" ]; then
+  for try in 1 2 3 4 5 6 7 8 9 10; do rm -rf "$folder" && break; sleep 1; done
+fi
 kill -KILL "$watcher" 2>/dev/null
 exit "$status"
 `

@@ -27,7 +27,7 @@ async function startOwner(...servers: string[]): Promise<Owner> {
 
 /** What is still there of the owner's servers after a while; nothing as soon as there is nothing. */
 async function leftOf(owner: Owner): Promise<string[]> {
-  const deadline = Date.now() + 10_000
+  const deadline = Date.now() + 45_000
   for (;;) {
     const left = [...runFoldersOf(owner.pid), ...processesWith(owner.prefix).map(({ command }) => command)]
     if (left.length === 0 || Date.now() > deadline) return left
