@@ -2,6 +2,9 @@
 import type { Diagnosis } from './diagnosis.ts'
 import type { Snapshot } from './read-pgbouncer.ts'
 
+/** PgBouncer logs in once at a time in each pool, so these are as many pools. */
+const MANY_SERVER_LOGINS = 3
+
 export function diagnoseDatabases({ databases = [], state = [] }: Snapshot): Diagnosis[] {
   const paused = databases.filter((database) => database.paused && database.name !== 'pgbouncer')
   const findings = paused.map(({ name }): Diagnosis => ({
@@ -80,6 +83,18 @@ export function diagnoseClients({
       message: `${logins} clients are logging in at the same time`,
       evidence: { logins },
       nextStep: 'clients reconnect too often, or auth_query is slow',
+    })
+  }
+  const serverLogins = pools.reduce((sum, { svLogin }) => sum + svLogin, 0)
+  if (serverLogins >= MANY_SERVER_LOGINS) {
+    findings.push({
+      code: 'logins-pile-up',
+      severity: 'warning',
+      subject: 'PgBouncer',
+      message: `${serverLogins} server connections are logging in at the same time`,
+      evidence: { logins: serverLogins },
+      nextStep:
+        'PostgreSQL is slow to accept connections, or does not answer: look at its log, at max_connections and at the network',
     })
   }
   const servable = new Map(

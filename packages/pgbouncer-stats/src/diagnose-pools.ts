@@ -8,8 +8,6 @@ const SHORT_WAIT_SECONDS = 0.1
 
 const LONG_WAIT_SECONDS = 1
 
-const MANY_LOGINS = 3
-
 export function diagnosePool(pool: PoolRow, now: Snapshot, before: Snapshot | undefined): Diagnosis[] {
   const subject = `${pool.database}/${pool.user}`
   const size = poolSizeOf(pool, now)
@@ -23,6 +21,11 @@ export function diagnosePool(pool: PoolRow, now: Snapshot, before: Snapshot | un
     maxWaitSeconds: pool.maxWaitSeconds,
   }
   const isWaiting = pool.clWaiting > 0 && pool.maxWaitSeconds >= SHORT_WAIT_SECONDS
+  const earlier = before?.pools?.find(
+    ({ database, user }) => database === pool.database && user === pool.user,
+  )
+  const isWaitingForLogin =
+    (isWaiting && pool.svLogin > 0) || (isInFirstLogin(pool) && isInFirstLogin(earlier))
   const isPaused = now.databases?.some(({ name, paused }) => name === pool.database && paused) === true
   const findings: Diagnosis[] = []
 
@@ -49,7 +52,7 @@ export function diagnosePool(pool: PoolRow, now: Snapshot, before: Snapshot | un
       nextStep:
         'look for long or idle transactions in pg_stat_activity; if all are short, a larger pool_size helps as long as PostgreSQL has idle cores',
     })
-  } else if (isWaiting && !isPaused && pool.svLogin > 0) {
+  } else if (isWaitingForLogin && !isPaused) {
     findings.push({
       code: 'waiting-for-login',
       severity: 'warning',
@@ -72,24 +75,23 @@ export function diagnosePool(pool: PoolRow, now: Snapshot, before: Snapshot | un
           : 'PostgreSQL cannot be reached or refuses the login: the PgBouncer log says which',
     })
   }
-  if (pool.svLogin >= MANY_LOGINS) {
-    findings.push({
-      code: 'logins-pile-up',
-      severity: 'warning',
-      subject,
-      message: `${pool.svLogin} server connections are logging in at the same time`,
-      evidence: { logins: pool.svLogin },
-      nextStep:
-        'PostgreSQL is slow to accept connections, or refuses them: look at its log and at max_connections',
-    })
-  }
-  return [...findings, ...growingWait(pool, subject, before)]
+  return [...findings, ...growingWait(pool, subject, earlier)]
 }
 
-function growingWait(pool: PoolRow, subject: string, before: Snapshot | undefined): Diagnosis[] {
-  const earlier = before?.pools?.find(
-    ({ database, user }) => database === pool.database && user === pool.user,
+/**
+ * Until the first server connection of a pool is there, PgBouncer does not let clients in, and counts no
+ * wait for them. For a moment that is how every pool begins; twice in a row nobody gets in.
+ */
+function isInFirstLogin(pool: PoolRow | undefined): boolean {
+  return (
+    pool !== undefined &&
+    pool.clWaiting > 0 &&
+    pool.svLogin > 0 &&
+    pool.svActive + pool.svIdle + pool.svUsed + pool.svTested === 0
   )
+}
+
+function growingWait(pool: PoolRow, subject: string, earlier: PoolRow | undefined): Diagnosis[] {
   if (
     earlier === undefined ||
     pool.maxWaitSeconds < SHORT_WAIT_SECONDS ||

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import type { PgBouncer } from '@ops/testbed'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -178,5 +178,32 @@ describe('diagnose on a real PgBouncer', () => {
     expect(await untilFound(servers, 'dns-no-address')).toMatchObject({ subject: 'postgres.invalid' })
     await servers.bouncer.admin('KILL nowhere')
     await failing
+  })
+
+  it('says that a server lets nobody in, and that logins pile up', async (context) => {
+    const servers = server.get(context)
+    const logins: Socket[] = []
+    const silent = createServer((socket) => logins.push(socket)).listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const { port } = silent.address() as AddressInfo
+    const names = ['silent1', 'silent2', 'silent3']
+    for (const name of names) await addDatabase(servers.bouncer, `${name} = host=127.0.0.1 port=${port}`)
+    const clients = names.map((name) => new Client({ connectionString: servers.bouncer.url(name) }))
+    for (const client of clients) {
+      client.on('error', () => undefined)
+      client.connect().catch(() => undefined)
+    }
+
+    const piledUp = await untilFound(servers, 'logins-pile-up')
+    expect(piledUp.message).toContain('3 server connections are logging in')
+    const first = await look(servers)
+    expect(codes(diagnose(first))).not.toContain('waiting-for-login')
+    const findings = diagnose(first, await look(servers))
+    expect(findings.filter(({ code }) => code === 'waiting-for-login').map(({ subject }) => subject)).toEqual(
+      names.map((name) => `${name}/${servers.postgres.user}`),
+    )
+    for (const name of names) await servers.bouncer.admin(`KILL ${name}`)
+    silent.close()
+    for (const socket of logins) socket.destroy()
   })
 })
