@@ -31,15 +31,19 @@ interface ProgramContext {
 
 /** The definitions that a backup's archive has, in order. */
 export async function* archiveSchema(
-  options: ProgramContext & OpenBackupOptions,
+  options: ProgramContext &
+    OpenBackupOptions & {
+      /** Where the table of contents of a backup in directory layout is laid down. */
+      readonly stagingFolder?: string
+    },
 ): AsyncGenerator<ScriptEntry> {
-  const { manifest, env, signal } = options
+  const { manifest, stagingFolder = tmpdir(), env, signal } = options
   const serverMajor = Number.parseInt(manifest.tools.pgDump, 10)
   const { path } = await findPostgresProgram('pg_restore', { env, signal, serverMajor })
   const contents = await openTableOfContents(options)
   const run = (args: readonly string[]): Program =>
     startProgram(path, { args: ['--schema-only', '--file=-', ...args], env: { ...env, LC_ALL: 'C' }, signal })
-  if (manifest.layout === 'directory') yield* schemaOfDirectory(contents, run)
+  if (manifest.layout === 'directory') yield* schemaOfDirectory(contents, stagingFolder, run)
   else yield* schemaOfStream(contents, run)
 }
 
@@ -66,8 +70,12 @@ async function* schemaOfStream(archive: Readable, run: RunPgRestore): AsyncGener
   }
 }
 
-async function* schemaOfDirectory(toc: Readable, run: RunPgRestore): AsyncGenerator<ScriptEntry> {
-  const folder = await mkdtemp(join(tmpdir(), 'ops-restore-verify-toc-'))
+async function* schemaOfDirectory(
+  toc: Readable,
+  stagingFolder: string,
+  run: RunPgRestore,
+): AsyncGenerator<ScriptEntry> {
+  const folder = await mkdtemp(join(stagingFolder, 'ops-restore-verify-toc-'))
   try {
     await pipeline(toc, createWriteStream(join(folder, 'toc.dat'), { mode: 0o600 }))
     const program = run(['--format=directory', folder])

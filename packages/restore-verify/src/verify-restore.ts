@@ -253,8 +253,7 @@ async function restoreAndCompare(
       const found = compareSchema(manifest.schemaObjects, contents.objects, wanted)
       return {
         differences: await withDefinitions(found, {
-          archive: (names) =>
-            definitionsOf(archiveSchema({ ...keysOf(options), store, manifest, env, signal }), names),
+          archive: (names) => definitionsOf(archiveOf(drill, signal), names),
           restored: (names) => definitionsOf(databaseSchema({ connection, pgDumpMajor, env, signal }), names),
         }),
       }
@@ -321,15 +320,18 @@ async function digestAndCheck(
   return digest
 }
 
-/** An archive that cannot even be read this far needs nothing: restoring it says what is wrong with it. */
-async function needsOf(
+function archiveOf(
   { options, manifest, env }: Drill,
   signal: AbortSignal | undefined,
-): Promise<ClusterNeeds> {
+): ReturnType<typeof archiveSchema> {
+  const { store, stagingFolder } = options
+  return archiveSchema({ ...keysOf(options), store, stagingFolder, manifest, env, signal })
+}
+
+/** An archive that cannot even be read this far needs nothing: restoring it says what is wrong with it. */
+async function needsOf(drill: Drill, signal: AbortSignal | undefined): Promise<ClusterNeeds> {
   try {
-    return await clusterNeeds(
-      archiveSchema({ ...keysOf(options), store: options.store, manifest, env, signal }),
-    )
+    return await clusterNeeds(archiveOf(drill, signal))
   } catch (error) {
     const isUnreadable =
       isProgramError(error) || (isBackupError(error) && error.code === 'BACKUP_OBJECT_DAMAGED')

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -8,6 +8,8 @@ import type { Postgres } from '@ops/testbed'
 /** A folder for `OPS_PG_BIN`. */
 export interface ContainerPrograms extends AsyncDisposable {
   readonly folder: string
+  /** A folder that the programs and this machine share, under the same path. */
+  readonly shared: string
   /** The server's image. */
   readonly image: string
 }
@@ -19,6 +21,7 @@ const VARIABLES = [
   'PGDATABASE',
   'PGOPTIONS',
   'PGAPPNAME',
+  'PGTZ',
   'PGCONNECT_TIMEOUT',
   'LC_ALL',
 ]
@@ -26,27 +29,32 @@ const VARIABLES = [
 const run = promisify(execFile)
 
 /**
- * The client programs of the server's own version, which are in its container: small scripts that run
- * them there, next to the server, with the same streams. Where PGHOST is a socket's folder, they run in
- * a container of the same image that has nothing but that folder.
+ * The client programs of the server's own version: small scripts that run them in a container of its
+ * image, with the same streams and the shared folder. They reach the server by its network, or, where
+ * PGHOST is a socket's folder, have that folder and no network.
  */
 export async function containerPrograms({ network }: Postgres): Promise<ContainerPrograms> {
-  const folder = await mkdtemp(join(tmpdir(), 'container-programs-'))
+  const root = await mkdtemp(join(tmpdir(), 'container-programs-'))
+  const [folder, shared] = [join(root, 'bin'), join(root, 'shared')]
+  await Promise.all([mkdir(folder), mkdir(shared)])
   const { stdout: image } = await run('docker', ['inspect', '--format={{.Image}}', network!.host])
   const passedOn = VARIABLES.map((name) => `\${${name}+--env} \${${name}+${name}}`).join(' ')
+  const owner = `${process.getuid!()}:${process.getgid!()}`
   for (const program of ['psql', 'pg_dump', 'pg_restore', 'pg_amcheck']) {
     const script = `#!/bin/sh
 case "$PGHOST" in
-/*) exec docker run --rm --interactive --network=none --volume "$PGHOST:$PGHOST" --env PGHOST --env PGPORT ${passedOn} --entrypoint ${program} ${image.trim()} "$@" ;;
-*) exec docker exec --interactive --env PGHOST=127.0.0.1 --env PGPORT=${network!.port} ${passedOn} ${network!.host} ${program} "$@" ;;
+/*) where="--network=none --volume $PGHOST:$PGHOST --env PGHOST --env PGPORT" ;;
+*) where="--network=container:${network!.host} --env PGHOST=127.0.0.1 --env PGPORT=${network!.port}" ;;
 esac
+exec docker run --rm --init --interactive $where --user ${owner} --volume ${shared}:${shared} ${passedOn} --entrypoint ${program} ${image.trim()} "$@"
 `
     await writeFile(join(folder, program), script)
     await chmod(join(folder, program), 0o755)
   }
   return {
     folder,
+    shared,
     image: image.trim(),
-    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+    [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }),
   }
 }

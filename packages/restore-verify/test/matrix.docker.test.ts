@@ -1,8 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
@@ -123,30 +121,32 @@ describe.each(Object.keys(POSTGRES_SUITES).map(Number))('PostgreSQL %i', (versio
   ])('%s is proven in a container without a network, which is gone afterwards', async (layout, options) => {
     const store = stores['a folder']
     const cluster = `${layout} ${version}`
-    const staging = await mkdtemp(join(tmpdir(), 'matrix-staging-'))
-    try {
-      await createBackup({ store, cluster, connection: connectionTo(server, 'awkward'), env, ...options })
-      const report = await verifyRestore({
-        store,
-        cluster,
-        database: 'awkward',
-        target: { kind: 'container', image: programs.image },
-        identities: [IDENTITY],
-        stagingFolder: staging,
-        skip: ['amcheck'],
-        env,
-      })
-      expect(report.differences).toEqual([])
-      expect(report).toMatchObject({ verdict: 'proven', target: { kind: 'container' } })
-      expect(report.checks.filter((each) => each.result === 'skipped').map((each) => each.check)).toEqual([
-        'freshness',
-        'assertions',
-        'amcheck',
-        'duration',
-      ])
-    } finally {
-      await rm(staging, { recursive: true })
-    }
+    await createBackup({
+      store,
+      cluster,
+      connection: connectionTo(server, 'awkward'),
+      env,
+      stagingFolder: programs.shared,
+      ...options,
+    })
+    const report = await verifyRestore({
+      store,
+      cluster,
+      database: 'awkward',
+      target: { kind: 'container', image: programs.image },
+      identities: [IDENTITY],
+      stagingFolder: programs.shared,
+      skip: ['amcheck'],
+      env,
+    })
+    expect(report.differences).toEqual([])
+    expect(report).toMatchObject({ verdict: 'proven', target: { kind: 'container' } })
+    expect(report.checks.filter((each) => each.result === 'skipped').map((each) => each.check)).toEqual([
+      'freshness',
+      'assertions',
+      'amcheck',
+      'duration',
+    ])
     const { stdout } = await run('docker', [
       'ps',
       '--all',
