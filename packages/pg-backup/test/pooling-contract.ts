@@ -16,7 +16,9 @@ export function describePooling(options: Pick<PgBouncerOptions, 'mode' | 'versio
   let server: Postgres
 
   beforeAll(async () => {
-    server = await startPostgres({ mode: options.mode })
+    // In a container the oldest: pg_dump is this machine's own, and must not be older than the server.
+    const { mode } = options
+    server = await startPostgres(mode === 'container' ? { mode, version: 15 } : { mode })
     await server.createDatabase('app')
     await server.query(
       `CREATE TABLE people AS SELECT i AS id, decode('c0ffee', 'hex') AS photo, '2026-11-21 12:00Z'::timestamptz AS since FROM generate_series(1, 1000) i;
