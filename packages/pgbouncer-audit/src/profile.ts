@@ -61,6 +61,7 @@ const TRACKED = new Set([
 const REPORTED = new Set([
   'intervalstyle',
   'default_transaction_read_only',
+  'session_authorization',
   'search_path',
   'scram_iterations',
 ])
@@ -73,7 +74,7 @@ export function isTracked(name: string, profile: Profile): boolean {
   if (profile.trackExtraParameters.some((each) => each.toLowerCase() === lower)) return true
   if (lower === 'intervalstyle') return profile.version === null || isAtLeast(profile.version, '1.20')
   return (
-    lower === 'default_transaction_read_only' &&
+    (lower === 'default_transaction_read_only' || lower === 'session_authorization') &&
     profile.version !== null &&
     isAtLeast(profile.version, '1.26')
   )

@@ -1,3 +1,4 @@
+import { isTracked } from '../profile.ts'
 import type { Rule } from './rule.ts'
 
 /** `SET ROLE`: a security hole, not only a leak. */
@@ -6,7 +7,7 @@ export const setRole: Rule = {
   title: 'SET ROLE for the session',
   why: 'The backend keeps the role, and the next client that gets it runs with the rights of that role.',
   fix: 'Use SET LOCAL ROLE inside the transaction, or connect as the role itself.',
-  *check(unit) {
+  *check(unit, profile) {
     for (const { statement, isDirect, confidence } of unit.statements) {
       const { node } = statement
       if (isDirect || !('VariableSetStmt' in node)) continue
@@ -14,6 +15,7 @@ export const setRole: Rule = {
       if (
         (name !== 'role' && name !== 'session_authorization') ||
         isLocal === true ||
+        isTracked(name, profile) ||
         kind !== 'VAR_SET_VALUE'
       )
         continue
