@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { ListObjectsV2Command, S3Client, UploadPartCommand } from '@aws-sdk/client-s3'
+import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
 import { fileStore, s3Store, type ObjectStore } from '@ops/object-store'
 import {
   ACCESS_DENIED,
@@ -32,6 +32,7 @@ import { findPostgresProgram } from '../src/postgres-program.ts'
 import { connectionTo, temporaryFolder, temporaryStore } from './harness.ts'
 import { holdLock, isDumpWaiting } from './hold-lock.ts'
 import { startCli } from './start-cli.ts'
+import { openUploads } from './open-uploads.ts'
 import { until } from './until.ts'
 
 /**
@@ -519,27 +520,7 @@ async function s3Place(stallTimeoutMs = 60_000): Promise<S3Place> {
       const { Contents = [] } = await s3.client.send(new ListObjectsV2Command({ Bucket: bucket }))
       return Contents.map((object) => object.Key!).filter((key) => !/(^\.probe|\/lease)\//.test(key))
     },
-    openUploads: async () => {
-      const urls = proxy.requests.map(({ path }) => new URL(path, 'http://s3'))
-      const uploads = new Map(
-        urls.flatMap((url) =>
-          url.searchParams.has('partNumber') ? [[url.searchParams.get('uploadId')!, url.pathname]] : [],
-        ),
-      )
-      // This server does not list uploads: one that still takes parts is open.
-      const open = await Promise.all(
-        [...uploads].map(async ([UploadId, path]) => {
-          const Key = decodeURIComponent(path.slice(`/${bucket}/`.length))
-          return s3.client
-            .send(new UploadPartCommand({ Bucket: bucket, Key, UploadId, PartNumber: 99, Body: 'x' }))
-            .then(
-              () => [UploadId],
-              () => [],
-            )
-        }),
-      )
-      return open.flat()
-    },
+    openUploads: () => openUploads(proxy, s3, bucket),
     [Symbol.asyncDispose]: async () => {
       client.destroy()
       await proxy.stop()

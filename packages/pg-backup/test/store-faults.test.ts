@@ -1,4 +1,4 @@
-import { ListObjectsV2Command, S3Client, UploadPartCommand } from '@aws-sdk/client-s3'
+import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
 import { s3Store, type ObjectStore } from '@ops/object-store'
 import {
   ACCESS_DENIED,
@@ -15,6 +15,7 @@ import type { BackupError } from '../src/backup-error.ts'
 import { createBackup } from '../src/create-backup.ts'
 import { listBackups } from '../src/list-backups.ts'
 import { connectionTo, shell } from './harness.ts'
+import { openUploads } from './open-uploads.ts'
 import { until } from './until.ts'
 
 /** What a store's fault matrix (fault-matrix.slow.test.ts) does not tell: what is named when it cannot be removed. */
@@ -67,26 +68,7 @@ async function faultyStore(): Promise<Place> {
       const { Contents = [] } = await s3.client.send(new ListObjectsV2Command({ Bucket: bucket }))
       return Contents.map((object) => object.Key!)
     },
-    openUploads: async () => {
-      const urls = proxy.requests.map(({ path }) => new URL(path, 'http://s3'))
-      const uploads = new Map(
-        urls.flatMap((url) =>
-          url.searchParams.has('partNumber') ? [[url.searchParams.get('uploadId')!, url.pathname]] : [],
-        ),
-      )
-      const open = await Promise.all(
-        [...uploads].map(async ([UploadId, path]) => {
-          const Key = decodeURIComponent(path.slice(`/${bucket}/`.length))
-          return s3.client
-            .send(new UploadPartCommand({ Bucket: bucket, Key, UploadId, PartNumber: 99, Body: 'x' }))
-            .then(
-              () => [UploadId],
-              () => [],
-            )
-        }),
-      )
-      return open.flat()
-    },
+    openUploads: () => openUploads(proxy, s3, bucket),
     [Symbol.asyncDispose]: async () => {
       client.destroy()
       await proxy.stop()
