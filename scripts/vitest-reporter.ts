@@ -53,7 +53,8 @@ class OpsReporter {
 
 function countTests(module: TestModule): Counts {
   const counts: Counts = { passed: 0, failed: 0 }
-  for (const part of [module, ...module.children.allSuites()]) if (part.errors().length > 0) counts.failed += 1
+  for (const part of [module, ...module.children.allSuites()])
+    if (part.errors().length > 0) counts.failed += 1
   for (const test of module.children.allTests()) {
     const { state } = test.result()
     if (state === 'passed') counts.passed += 1
