@@ -44,6 +44,7 @@ import {
 } from './schema-script.ts'
 import { openTarget, type Target, type TargetOptions } from './targets/target.ts'
 
+/** How far a drill is. */
 export type VerifyProgress = {
   readonly phase: PhaseTime['phase']
   /** Bytes done in this phase, where it is a matter of bytes. */
@@ -52,6 +53,7 @@ export type VerifyProgress = {
   readonly rows?: number
 }
 
+/** Options of {@link verifyRestore}. */
 export interface VerifyRestoreOptions extends AdaptOptions, BackupKeys {
   readonly store: ObjectStore
   /** @default 'main' */
