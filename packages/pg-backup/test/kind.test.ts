@@ -67,7 +67,9 @@ describe('a locked table', () => {
     }
   })
 
-  it('is waited for, whatever time limits the role has', () => backUpAsHurriedRole(server, 'app', 'people'))
+  it('is waited for, whatever time limits the role has', async () => {
+    expect(await backUpAsHurriedRole(server, 'app', 'people')).toMatchObject({ database: 'app' })
+  })
 })
 
 describe('a rate limit', () => {
