@@ -37,6 +37,7 @@ import { withinDiskLimit } from './disk-limit.ts'
 import { restWithout, type Rest } from './left-out.ts'
 import { prepareTarget, type AdaptOptions } from './prepare-target.ts'
 import { readStored } from './read-stored.ts'
+import { withRealPrograms } from './real-programs.ts'
 import { recordDrill } from './record.ts'
 import type { CheckName, PhaseTime, TableVerdict, VerificationReport } from './report.ts'
 import { RestoreVerifyError } from './restore-verify-error.ts'
@@ -152,7 +153,12 @@ async function beginDrill(options: VerifyRestoreOptions, backup: BackupRef): Pro
   const manifestSha256 = createHash('sha256')
     .update(text ?? '')
     .digest('hex')
-  return { options, manifest, manifestSha256, checks, phases: [], env, now, startedAt }
+  const realEnv = await withRealPrograms(env, {
+    major: manifest.server.major,
+    // Those that a drill starts itself have a socket of its own.
+    host: options.target?.kind === 'server' ? options.target.connection?.host : '/',
+  })
+  return { options, manifest, manifestSha256, checks, phases: [], env: realEnv, now, startedAt }
 }
 
 async function runDrill(drill: Drill): Promise<VerificationReport> {
