@@ -201,6 +201,7 @@ async function attemptBackup(
     const { rawBytes, storedBytes } = totals(manifest)
     options.onProgress?.({ phase: 'publish', rawBytes, storedBytes })
     const manifestKey = `${folder}${MANIFEST_NAME}`
+    const removedLeftovers = await cleaning.removed
     await lease.confirm()
     begun.unshift(manifestKey)
     if (!(await publishManifest(store, manifestKey, manifest, signal))) {
@@ -208,7 +209,6 @@ async function attemptBackup(
       begun.length = 0
       throw collision(manifestKey)
     }
-    const removedLeftovers = await cleaning.removed
     const durationMs = elapsedMs()
     options.logger?.info({ ...backup, durationMs, storedBytes }, 'the backup is published')
     const { isHeld: leased } = lease
@@ -284,7 +284,7 @@ interface CleanUp extends AsyncDisposable {
 
 const noCleanUp: CleanUp = { removed: Promise.resolve([]), [Symbol.asyncDispose]: async () => undefined }
 
-/** Goes on beside the dump; disposing of it waits for its end. */
+/** Goes on beside the dump; disposing of it ends it. */
 function startCleanUp(
   { store, logger, stagingFolder, graceHours = DEFAULT_GRACE_HOURS }: CreateBackupOptions,
   backup: BackupRef,
@@ -293,12 +293,27 @@ function startCleanUp(
 ): CleanUp {
   const graceMs = graceHours * 3_600_000
   const stagingRoot = stagingFolder ?? tmpdir()
-  const removed = cleanUpAfterDeadRuns({ store, backup, graceMs, now: now(), stagingRoot, signal, logger })
+  const end = new AbortController()
+  const removed = cleanUpAfterDeadRuns({
+    store,
+    backup,
+    graceMs,
+    now: now(),
+    stagingRoot,
+    signal: signal === undefined ? end.signal : AbortSignal.any([signal, end.signal]),
+    logger,
+  })
   const ended = removed.then(
     () => undefined,
     () => undefined,
   )
-  return { removed, [Symbol.asyncDispose]: () => ended }
+  return {
+    removed,
+    [Symbol.asyncDispose]: () => {
+      end.abort()
+      return ended
+    },
+  }
 }
 
 async function takeGlobals(
