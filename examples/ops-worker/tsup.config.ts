@@ -10,5 +10,7 @@ export default defineConfig({
   clean: true,
   splitting: true,
   // Packages in CommonJS load Node's own modules by `require`.
-  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+  banner: {
+    js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+  },
 })

@@ -29,7 +29,8 @@ const schedule = text(checkPattern)
 const postgresUrl = text(parseConnectionUri)
 
 const timeZone = text((zone) => {
-  new Intl.DateTimeFormat('en', { timeZone: zone })
+  // Throws when there is no such zone.
+  Intl.DateTimeFormat('en', { timeZone: zone })
   return zone
 })
 
@@ -50,27 +51,35 @@ const certificateTarget = text((target) => {
   return target
 })
 
+/** A section that has to be there: what must be in it is named then. */
+const MISSING = {} as never
+
 /**
  * Everything that can be configured. Each key is also an environment variable: see config.ts.
  * Times are texts such as `30s`, `10m` or `8d`, and milliseconds once they were read.
  */
 export const configSchema = z.strictObject({
-  cluster: name.default('main'),
+  cluster: z
+    .string()
+    .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/, 'it must be made of letters, digits, "_", "." and "-"')
+    .default('main'),
   databases: z.array(name).min(1),
   timeZone: timeZone.prefault('UTC'),
   listen: listenAddress.prefault('127.0.0.1:8080'),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   concurrency: z.int().min(1).default(1),
   shutdown: duration.prefault('30s'),
-  store: z.strictObject({
-    url: storeUrl,
-    accessKeyId: name.optional(),
-    secretAccessKey: secret.optional(),
-  }),
-  postgres: z.strictObject({
-    url: postgresUrl,
-    password: secret.optional(),
-  }),
+  store: z
+    .strictObject({
+      url: storeUrl,
+      accessKeyId: name.optional(),
+      secretAccessKey: secret.optional(),
+    })
+    .prefault(MISSING),
+  postgres: z
+    .strictObject({ url: postgresUrl, password: secret.optional() })
+    .transform(({ url, password }) => ({ ...url, password: password ?? url.password }))
+    .prefault(MISSING),
   backup: z
     .strictObject({
       schedule: schedule.prefault('0 2 * * *'),
@@ -119,14 +128,13 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   pgbouncer: z
-    .strictObject({
-      url: text((url) => parseConnectionUrl(url, {})),
-      password: secret.optional(),
-    })
+    .strictObject({ url: text((url) => parseConnectionUrl(url, {})), password: secret.optional() })
+    .transform(({ url, password }) => ({ ...url, password: password ?? url.password }))
     .optional(),
   inventory: z.strictObject({ schedule: schedule.prefault('*/15 * * * *') }).prefault({}),
   lease: z
     .strictObject({ ttl: duration.prefault('3m'), clockSkew: duration.prefault('30s') })
+    .transform(({ ttl, clockSkew }) => ({ ttlMs: ttl, clockSkewMs: clockSkew }))
     .prefault({}),
   retry: z.strictObject({ delay: duration.prefault('1m'), maxDelay: duration.prefault('1h') }).prefault({}),
 })

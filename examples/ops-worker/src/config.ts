@@ -3,19 +3,7 @@ import { errorMessage } from '@ops/internal-error'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { configSchema, type Config } from './config-schema.ts'
-
-/** All that is wrong with a configuration. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
-  readonly code = 'WORKER_CONFIG_INVALID'
-  readonly problems: readonly string[]
-
-  constructor(problems: readonly string[]) {
-    const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`
-    super(`the configuration has ${count}: ${problems.join('; ')}`)
-    this.problems = problems
-  }
-}
+import { WorkerError } from './worker-error.ts'
 
 /** One key that has a value of its own. */
 export interface Setting {
@@ -44,10 +32,18 @@ export async function loadConfig({ file, env }: LoadConfigOptions): Promise<Conf
   const raw = file === undefined ? {} : await readYaml(file, problems)
   await readSecretFiles(raw, problems)
   await readEnvironment(raw, env, problems)
-  const result = await configSchema.safeParseAsync(raw)
-  for (const { path, message } of result.error?.issues ?? []) problems.push(describe(path.map(String), message))
-  if (problems.length > 0 || result.data === undefined) throw new ConfigError(problems)
+  const result = await configSchema.safeParseAsync(raw, {
+    error: ({ input }) => (input === undefined ? 'it is missing' : undefined),
+  })
+  for (const { path, message } of result.error?.issues ?? [])
+    problems.push(describe(path.map(String), message))
+  if (problems.length > 0 || result.data === undefined) throw invalid(problems)
   return result.data
+}
+
+function invalid(problems: readonly string[]): WorkerError {
+  const message = `the configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}: ${problems.join('; ')}`
+  return new WorkerError('WORKER_CONFIG_INVALID', message, { details: { problems } })
 }
 
 type Section = Record<string, unknown>

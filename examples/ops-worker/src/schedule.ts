@@ -13,7 +13,7 @@ export interface Schedule {
 export const NEVER = 'never'
 
 export interface CronScheduleOptions {
-  /** Five fields as in crontab(5), or `never`. */
+  /** Five fields as in crontab(5), with one for seconds before them if need be; or `never`. */
   readonly pattern: string
   readonly timeZone: string
   /** Each slot is put off by a part of this, always the same for the same name, so that jobs do not come in bursts. */
@@ -23,7 +23,7 @@ export interface CronScheduleOptions {
 
 export function cronSchedule({ pattern, timeZone, jitterMs, name }: CronScheduleOptions): Schedule {
   if (pattern === NEVER) return { last: () => undefined, next: () => undefined }
-  const cron = new Cron(pattern, { timezone: timeZone, mode: '5-part' })
+  const cron = new Cron(pattern, { timezone: timeZone, mode: '5-or-6-parts' })
   const delayMs = Math.floor(jitterMs * fractionOf(name))
   const delayed = (slot: Date | null | undefined): number | undefined =>
     slot == null ? undefined : slot.getTime() + delayMs
@@ -36,7 +36,7 @@ export function cronSchedule({ pattern, timeZone, jitterMs, name }: CronSchedule
 
 /** Throws when it is no pattern, or one that never comes. */
 export function checkPattern(pattern: string): string {
-  if (pattern !== NEVER && new Cron(pattern, { mode: '5-part' }).nextRun() === null)
+  if (pattern !== NEVER && new Cron(pattern, { mode: '5-or-6-parts' }).nextRun() === null)
     throw new Error('this time never comes')
   return pattern
 }

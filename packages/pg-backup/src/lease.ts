@@ -275,7 +275,10 @@ function holdTurn(options: AcquireLeaseOptions, record: LeaseRecord, turn: numbe
     timer = setTimeout(() => {
       renewing = renew().then(renewLater, (error: unknown) => {
         if (end.signal.aborted) return
-        logger?.info({ ...subject.backup, error }, `the lease of the ${subject.name} could not be renewed yet`)
+        logger?.info(
+          { ...subject.backup, error },
+          `the lease of the ${subject.name} could not be renewed yet`,
+        )
         renewLater()
       })
     }, record.ttlMs / 3)

@@ -109,7 +109,8 @@ async function lastAttempt(
   }
   const last = hasLease ? (await listLease(store, leaseFolder(cluster, database), signal)).at(-1) : undefined
   const record = last && (await readLeaseRecord(store, last.key, signal).catch(() => undefined))?.record
-  if (record?.backupId === undefined || (newest !== undefined && newest.startedAt > record.acquiredAt)) return byBackup
+  if (record?.backupId === undefined || (newest !== undefined && newest.startedAt > record.acquiredAt))
+    return byBackup
   const attempt = { cluster, database, startedAt: record.acquiredAt }
   const isOver = last?.step === RELEASED || record.isReleased || now > expiryOf(record)
   if (!isOver) return { ...attempt, inProgress: true }

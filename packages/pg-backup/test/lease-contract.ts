@@ -102,7 +102,8 @@ export function describeLease(place: () => LeasePlace): void {
     it('goes on beyond its time when it is renewed', async () => {
       const backup = newRun()
       await using lease = await acquire(backup, { ttlMs: 6000 })
-      const steps = async (): Promise<number> => (await listLease(place().store, backupLease(backup).folder)).at(-1)!.step
+      const steps = async (): Promise<number> =>
+        (await listLease(place().store, backupLease(backup).folder)).at(-1)!.step
       // The fourth third of its time.
       while ((await steps()) < 4) await new Promise((resolve) => setTimeout(resolve, 50))
       expect(lease.signal?.aborted).toBe(false)
