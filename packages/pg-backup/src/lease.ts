@@ -98,11 +98,11 @@ export async function acquireLease(options: AcquireLeaseOptions): Promise<Lease>
   const record = newLeaseRecord(subject.backup?.id, options.ttlMs ?? DEFAULT_TTL_MS, now())
   try {
     const isOver = observer(options)
-    const { turn, before } = await claimTurn(options, record, isOver)
-    const lease = holdTurn(options, record, turn)
+    const claim = await claimTurn(options, record, isOver)
+    const lease = holdTurn(options, record, claim.turn)
     try {
-      await untilOver(options, before, isOver)
-      await forgetTurnsBefore(options, turn)
+      await untilOver(options, claim, isOver)
+      await forgetTurnsBefore(options, claim)
       lease.signal?.throwIfAborted()
       return lease
     } catch (error) {
@@ -133,12 +133,16 @@ export function noLease(signal: AbortSignal | undefined): Lease {
 
 type IsOver = (step: LastStep) => boolean
 
+interface Claim {
+  readonly turn: number
+  /** The step by which the turn before was seen to be over; `undefined` where there was none. */
+  readonly overAt: string | undefined
+  /** What was there after the claim was put. */
+  readonly steps: readonly LeaseObject[]
+}
+
 /** Claims the number after the last turn's, once that one is over. */
-async function claimTurn(
-  options: AcquireLeaseOptions,
-  record: LeaseRecord,
-  isOver: IsOver,
-): Promise<{ turn: number; before: number }> {
+async function claimTurn(options: AcquireLeaseOptions, record: LeaseRecord, isOver: IsOver): Promise<Claim> {
   const { store, subject, now = systemTime, signal } = options
   const { folder } = subject
   const waiting = patience(options)
@@ -148,15 +152,15 @@ async function claimTurn(
       await waiting(last)
       continue
     }
-    const before = last?.turn ?? 0
-    const turn = before + 1
+    const turn = (last?.turn ?? 0) + 1
     const key = leaseKey(folder, turn, CLAIM)
     races += 1
     if (!(await putLeaseStep(store, key, extended(record, now()), signal))) continue
     try {
       // The number may have been used up, and its objects removed, since we looked.
       const steps = await listLease(store, folder, signal)
-      if (steps.every((each) => each.turn < turn || each.key === key)) return { turn, before }
+      if (steps.every((each) => each.turn < turn || each.key === key))
+        return { turn, overAt: last?.key, steps }
       await store.delete([key], { signal })
     } catch (error) {
       // Otherwise it keeps others out until it expires.
@@ -169,9 +173,14 @@ async function claimTurn(
 }
 
 /** A run that was late, not dead, sees our number when it renews, and stops: that much it is given. */
-async function untilOver(options: AcquireLeaseOptions, before: number, isOver: IsOver): Promise<void> {
+async function untilOver(
+  options: AcquireLeaseOptions,
+  { turn, overAt, steps }: Claim,
+  isOver: IsOver,
+): Promise<void> {
+  if (steps.findLast((each) => each.turn < turn)?.key === overAt) return
   for (;;) {
-    const step = await lastStep(options, before)
+    const step = await lastStep(options, turn - 1)
     if (step === undefined || isOver(step)) return
     await pause(options)
   }
@@ -302,7 +311,7 @@ function holdTurn(options: AcquireLeaseOptions, record: LeaseRecord, turn: numbe
       end.abort(new Error('the lease is given back'))
       await renewing
       clearTimeout(timer)
-      await release(options, record, turn)
+      await release(options, record, turn, steps)
     },
   }
 }
@@ -312,30 +321,29 @@ async function release(
   { store, subject, now = systemTime, logger }: AcquireLeaseOptions,
   record: LeaseRecord,
   turn: number,
+  lastOwnStep: number,
 ): Promise<void> {
-  const { folder, name, backup } = subject
+  const { folder } = subject
   const signal = AbortSignal.timeout(RELEASE_TIMEOUT_MS)
   try {
     const released: LeaseRecord = { ...record, expiresAt: now().toISOString(), isReleased: true }
     await putLeaseStep(store, leaseKey(folder, turn, RELEASED), released, signal)
-    const rest = (await listLease(store, folder, signal)).filter(
-      (each) => each.turn === turn && each.step !== RELEASED,
-    )
-    await store.delete(
-      rest.map(({ key }) => key),
-      { signal },
-    )
+    const own = new Set([CLAIM, lastOwnStep].map((step) => leaseKey(folder, turn, step)))
+    await store.delete([...own], { signal })
   } catch (error) {
-    logger?.info({ ...backup, error }, `the lease of the ${name} could not be released; it expires`)
+    logger?.info(
+      { ...subject.backup, error },
+      `the lease of the ${subject.name} could not be released; it expires`,
+    )
   }
 }
 
 /** The objects of the last turn have to stay, so that its number is not used again; earlier ones need not. */
 async function forgetTurnsBefore(
-  { store, subject, signal }: AcquireLeaseOptions,
-  turn: number,
+  { store, signal }: AcquireLeaseOptions,
+  { turn, steps }: Claim,
 ): Promise<void> {
-  const earlier = (await listLease(store, subject.folder, signal)).filter((each) => each.turn < turn)
+  const earlier = steps.filter((each) => each.turn < turn)
   // A role that may not delete leaves them.
   await store.delete(
     earlier.map(({ key }) => key),
@@ -352,9 +360,10 @@ function after(time: string, milliseconds: number): string {
 }
 
 function leaseLost(subject: LeaseSubject, why: string, cause?: unknown): BackupError {
+  const consequence = subject.backup === undefined ? 'it was stopped' : 'nothing was published'
   return new BackupError(
     'BACKUP_LEASE_LOST',
-    `the lease of the ${subject.name} was lost: ${why}; ${subject.backup === undefined ? 'it was stopped' : 'nothing was published'}, run it again`,
+    `the lease of the ${subject.name} was lost: ${why}; ${consequence}, run it again`,
     { details: detailsOf(subject), cause },
   )
 }
