@@ -18,7 +18,7 @@ export interface Viewers {
 interface Viewer {
   readonly response: ServerResponse
   /** What each section was when it was sent last. */
-  readonly sent: Map<string, string>
+  sent: ReadonlyMap<string, string>
 }
 
 /** Changes are gathered for this long, so that progress moves and nobody is flooded. */
@@ -81,13 +81,14 @@ export function createViewers({ readStatus, subscribe, onError }: ViewersOptions
 
 /** Only what is new for this viewer; nothing while it has not taken in what it got before. */
 function sendSections(
-  { response, sent }: Viewer,
+  viewer: Viewer,
   sections: readonly (readonly [id: string, body: string])[],
   takenAt: string,
 ): void {
+  const { response, sent } = viewer
   if (response.writableNeedDrain) return
   const changed = Object.fromEntries(sections.filter(([id, body]) => sent.get(id) !== body))
-  for (const [id, body] of sections) sent.set(id, body)
+  viewer.sent = new Map(sections)
   send(response, 'sections', { order: sections.map(([id]) => id), changed, takenAt: clock(takenAt) })
 }
 

@@ -155,6 +155,11 @@ describe('who watches', () => {
     changed()
     const third = (await events.next()).data as Sections
     expect(third.order).not.toContain('pools')
+
+    current = { ...current, poolers: status.poolers }
+    changed()
+    const fourth = (await events.next()).data as Sections
+    expect(fourth.changed['pools']).toBe(first.changed['pools'])
   })
 
   it('is told when the status cannot be read, and sees it again when it can', async () => {

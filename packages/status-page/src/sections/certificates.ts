@@ -22,7 +22,7 @@ export function certificates({ certificates: all }: Status): Section | undefined
   return section(
     'certificates',
     'Certificates',
-    html`<div class="card scroll stack" tabindex="0" role="region" aria-label="Certificates">
+    html`<div class="card scroll stack" tabindex="0" role="region" aria-label="All certificates">
       <table>
         <thead>
           <tr>

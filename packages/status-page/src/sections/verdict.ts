@@ -18,7 +18,7 @@ export function verdict({ state, findings, databases }: StatusDocument): Section
   return {
     id: 'verdict',
     body: html`<div id="verdict" class="verdict ${STATES[state]}">
-      <h1 role="status">${mark(STATES[state])} ${title}</h1>
+      <h1>${mark(STATES[state])} <span role="status">${title}</span></h1>
       ${
         worst === undefined
           ? databases.length > 0 &&
