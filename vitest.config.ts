@@ -23,7 +23,7 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
-          include: ['{packages,examples,docker}/*/test/**/*.test.ts'],
+          include: ['{packages,examples,docker}/*/test/**/*.test.ts', 'docs/test/**/*.test.ts'],
           exclude: [...excluded, '**/*.docker.test.ts', '**/*.slow.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
