@@ -80,11 +80,15 @@ export async function startMachine({ sql }: MachineOptions): Promise<Machine> {
 
   async function shell(script: string, options: ShellOptions = {}): Promise<string> {
     const variables = Object.entries({ ...env, ...options.env }).map(([name, value]) => [name, rooted(value)])
-    const { stdout } = await promisify(execFile)('bash', ['-Eeuo', 'pipefail', '-c', rooted(script)], {
-      cwd: join(root, 'home'),
-      env: Object.fromEntries(variables) as Record<string, string>,
-      maxBuffer: 64 * 1024 * 1024,
-    })
+    const { stdout } = await promisify(execFile)(
+      'bash',
+      ['--norc', '-Eeuo', 'pipefail', '-c', rooted(script)],
+      {
+        cwd: join(root, 'home'),
+        env: Object.fromEntries(variables) as Record<string, string>,
+        maxBuffer: 64 * 1024 * 1024,
+      },
+    )
     return stdout
   }
 
@@ -98,7 +102,7 @@ export async function startMachine({ sql }: MachineOptions): Promise<Machine> {
     await postgres.query(sql, 'app')
     for (const folder of ['etc', 'var', 'srv', 'mnt', 'home'])
       await rm(join(root, folder), { recursive: true, force: true })
-    for (const folder of ['etc/pgbouncer', 'var/backups/postgres', 'var/lib', 'srv', 'mnt', 'home'])
+    for (const folder of ['etc/pgbouncer', 'var/backups/postgres', 'srv', 'mnt/scratch', 'home'])
       await mkdir(join(root, folder), { recursive: true })
     const seed = join(root, 'seed')
     try {

@@ -22,3 +22,15 @@ export function blocksOf(page: string, language: string): string[] {
     .filter((block) => block.language === language)
     .map(({ text }) => text)
 }
+
+/** The first two cells of each row of the first table under a heading; code without its backticks. */
+export function tableOf(page: string, heading: string): string[][] {
+  const section = page.slice(page.indexOf(`\n${heading}\n`) + heading.length + 2).split(/^#/m)[0]!
+  const rows = section.split('\n').filter((line) => line.startsWith('| `'))
+  return rows.map((row) =>
+    row
+      .split('|')
+      .slice(1, 3)
+      .map((cell) => cell.trim().replaceAll('`', '')),
+  )
+}

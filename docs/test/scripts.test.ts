@@ -25,6 +25,10 @@ async function found(): Promise<{ backups: number; proven: number }> {
   return { backups: backups.length, proven: records.filter((each) => each?.verdict === 'proven').length }
 }
 
+async function exitCode(command: string): Promise<number> {
+  return Number(await machine.shell(`code=0; ${command} >&2 || code=$?; echo $code`))
+}
+
 interface CronJob {
   readonly times: readonly string[]
   readonly command: string
@@ -164,10 +168,10 @@ describe('docker/scripts', () => {
   it('test-restore.sh ends with 3 when the backup is not good', async () => {
     await machine.reset()
     await machine.shell(`cd /var/backups/postgres/main/logical/app/*/ && truncate --size=-1 dump.pgc.zst`)
-    await machine.shell(`code=0; "${root('docker/scripts/test-restore.sh')}" app || code=$?; [ $code -eq 3 ]`)
+    expect(await exitCode(`"${root('docker/scripts/test-restore.sh')}" app`)).toBe(3)
   })
 
   it.each(['backup-postgres.sh', 'test-restore.sh'])('%s wants one database', async (script) => {
-    await machine.shell(`code=0; "${root('docker/scripts')}/${script}" || code=$?; [ $code -eq 2 ]`)
+    expect(await exitCode(`"${root('docker/scripts')}/${script}"`)).toBe(2)
   })
 })
