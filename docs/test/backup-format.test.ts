@@ -46,7 +46,7 @@ describe('the page has the fields of the JSON Schema:', () => {
   })
 })
 
-describe('backups are as the page says', () => {
+describe('backups are as the page says', { timeout: 300_000 }, () => {
   let machine: Machine
   const store = (): string => join(machine.root, 'var/backups/postgres')
 

@@ -23,7 +23,7 @@ const digest = async (): Promise<Awaited<ReturnType<typeof digestDatabase>>['con
   return (await digestDatabase({ connection: { host, port, user, password, database: 'app' } })).contents
 }
 
-it('DIGEST.md is right about what is not in a dump', async () => {
+it('DIGEST.md is right about what is not in a dump', { timeout: 300_000 }, async () => {
   const before = await digest()
   expect(before.tables.map(({ name, columns, rows }) => ({ name, columns, rows }))).toEqual([
     { name: 'prices', columns: '(net)', rows: 100 },

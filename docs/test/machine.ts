@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { chmod, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,6 +12,7 @@ import {
   type Postgres,
   type S3Server,
 } from '@ops/testbed'
+import { installProgram } from './install-program.ts'
 import { fencedBlocks } from './page.ts'
 
 const own = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
@@ -150,10 +151,4 @@ function withExitCodes(script: string): string {
     (_line, command: string, code: string, other = code) =>
       `code=0; { ${command}; } || code=$?; case $code in ${code} | ${String(other)}) ;; *) echo "exit code $code" >&2; false ;; esac`,
   )
-}
-
-/** Puts a command on PATH that runs `program` with `args` in front of its own. */
-async function installProgram(path: string, ...program: readonly string[]): Promise<void> {
-  await writeFile(path, `#!/bin/sh\nexec ${program.map((word) => `'${word}'`).join(' ')} "$@"\n`)
-  await chmod(path, 0o755)
 }

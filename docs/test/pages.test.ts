@@ -96,7 +96,7 @@ describe('DATABASE.md', () => {
   })
 })
 
-it('the programs in the pages have no type errors', { timeout: 120_000 }, async () => {
+it('the programs in the pages have no type errors', { timeout: 300_000 }, async () => {
   const folder = await mkdtemp(join(DOCS, 'snippets-'))
   try {
     for (const { name, page } of pages)

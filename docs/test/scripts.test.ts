@@ -11,6 +11,9 @@ import { startMachine, type Machine } from './machine.ts'
 const root = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 const example = (name: string): Promise<string> => readFile(root(`examples/scripts/${name}`), 'utf8')
 
+/** A drill starts a server; on a machine with much to do that takes its time. */
+const TIMEOUT_MS = 300_000
+
 let machine: Machine
 beforeAll(async () => {
   machine = await startMachine({ sql: 'CREATE TABLE people AS SELECT generate_series(1, 42) AS id' })
@@ -50,7 +53,7 @@ function readCrontab(text: string): { env: Record<string, string>; jobs: CronJob
   return { env, jobs }
 }
 
-it('every line of the crontab does its job', async () => {
+it('every line of the crontab does its job', { timeout: TIMEOUT_MS }, async () => {
   await machine.reset()
   const { env, jobs } = readCrontab(await example('ops-backup.crontab'))
   const { PATH: _theirs, ...variables } = env
@@ -79,7 +82,7 @@ function readUnit(text: string): [string, string, string][] {
 }
 
 describe.each(['ops-backup', 'ops-drill'])('%s.service', (unit) => {
-  it('runs commands that do their job', async () => {
+  it('runs commands that do their job', { timeout: TIMEOUT_MS }, async () => {
     await machine.reset()
     const lines = readUnit(await example(`${unit}.service`))
     const value = (key: string): string | undefined => lines.find(([, name]) => name === key)?.[2]
@@ -131,7 +134,7 @@ describe('the GitHub Action', () => {
     for (const [, name] of install.matchAll(/@ops\/(\S+)/g)) expect(folders).toContain(name)
   })
 
-  it('drills with commands that work', async () => {
+  it('drills with commands that work', { timeout: TIMEOUT_MS }, async () => {
     await machine.reset()
     const { jobs } = parse(await example('restore-drill.workflow.yml')) as Workflow
     const { env, steps } = jobs['drill']!
@@ -149,7 +152,7 @@ describe('the GitHub Action', () => {
   })
 })
 
-describe('docker/scripts', () => {
+describe('docker/scripts', { timeout: TIMEOUT_MS }, () => {
   it('backup-postgres.sh takes a backup, and removes what is too old', async () => {
     await machine.reset()
     await machine.shell(`"${root('docker/scripts/backup-postgres.sh')}" app`)
