@@ -9,7 +9,14 @@ import { describeConnection, type PgConnection } from './connection.ts'
 import { dumpDatabase } from './dump-database.ts'
 import { checkEncryption, type BackupEncryption } from './encryption.ts'
 import { withHooks, type BackupHooks } from './hooks.ts'
-import { acquireLease, noLease, type Lease, type LeaseHolder, type LeaseOptions } from './lease.ts'
+import {
+  acquireLease,
+  backupLease,
+  noLease,
+  type Lease,
+  type LeaseHolder,
+  type LeaseOptions,
+} from './lease.ts'
 import type { Logger } from './logger.ts'
 import type { Manifest, ManifestObject } from './manifest.ts'
 import type { ObjectEncoding } from './object-encoding.ts'
@@ -233,7 +240,7 @@ async function takeLease(options: CreateBackupOptions, backup: BackupRef, now: (
   if (lease === false) return noLease(signal)
   if (putIfAbsent) {
     const onWait = (holder: LeaseHolder): void => onProgress?.({ phase: 'wait', holder })
-    return acquireLease({ ...lease, store, backup, now, signal, logger, onWait })
+    return acquireLease({ ...lease, store, subject: backupLease(backup), now, signal, logger, onWait })
   }
   if (lease !== undefined) {
     throw new BackupError(
