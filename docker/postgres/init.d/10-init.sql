@@ -36,7 +36,8 @@ GRANT CONNECT ON DATABASE postgres TO backup, monitoring, pgbouncer_auth;
 \connect app
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 ALTER SCHEMA public OWNER TO app_owner;
-GRANT USAGE ON SCHEMA public TO app;
+-- For monitoring, because pg_stat_statements is in there; without rights on tables it reads none.
+GRANT USAGE ON SCHEMA public TO app, monitoring;
 ALTER DEFAULT PRIVILEGES FOR ROLE app_owner IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO app;
 ALTER DEFAULT PRIVILEGES FOR ROLE app_owner IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO app;
 
