@@ -51,6 +51,7 @@ give demo-api 1000 ca.crt app
 give caddy 10001 site.crt site.key
 give postgres-exporter 10002 ca.crt monitoring
 give alertmanager 10004 alert_webhook_url
+give grafana 472 grafana
 
 # Files made here belong to whom the folder belongs to.
 chown "$(stat -c %u:%g .)" ./*

@@ -94,5 +94,13 @@ FROM pg_stat_user_indexes AS stat
 JOIN pg_index AS index ON index.indexrelid = stat.indexrelid
 ORDER BY scans, size_bytes DESC;
 
+-- How wide columns are, for estimates of bloat: pg_stats shows that only to who may read the rows.
+CREATE OR REPLACE FUNCTION monitoring.column_widths()
+RETURNS TABLE (schemaname name, tablename name, attname name, avg_width integer, null_frac real)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
+AS $$ SELECT schemaname, tablename, attname, avg_width, null_frac FROM pg_stats $$;
+REVOKE ALL ON FUNCTION monitoring.column_widths FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION monitoring.column_widths TO monitoring;
+
 GRANT USAGE ON SCHEMA monitoring TO monitoring;
 GRANT SELECT ON ALL TABLES IN SCHEMA monitoring TO monitoring;
