@@ -70,7 +70,8 @@ export class Inbox {
       const later = (await this.#alerts()).slice(from)
       const found = later.find(
         (alert) =>
-          alert.status === status && Object.entries(labels).every(([name, value]) => alert.labels[name] === value),
+          alert.status === status &&
+          Object.entries(labels).every(([name, value]) => alert.labels[name] === value),
       )
       if (found === undefined) {
         const came = later.map((alert) => `${alert.status} ${alert.labels['alertname']}`)

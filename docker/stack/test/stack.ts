@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,7 +8,7 @@ import { Client } from 'pg'
 
 const run = promisify(execFile)
 const DOCKER = fileURLToPath(new URL('../..', import.meta.url))
-const FILES = ['compose.yaml', 'compose.prod.yaml', 'stack/compose.test.yaml'] as const
+const FILES = ['compose.yaml', 'stack/compose.test.yaml']
 
 /** What the tests' stack has other than a user's: its own secrets, free ports, and short times. */
 const SETTINGS = {
@@ -24,7 +24,11 @@ const SETTINGS = {
 }
 
 export interface Container {
-  readonly Config: { readonly User: string; readonly Env: readonly string[]; readonly Labels: Record<string, string> }
+  readonly Config: {
+    readonly User: string
+    readonly Env: readonly string[]
+    readonly Labels: Record<string, string>
+  }
   readonly HostConfig: {
     readonly ReadonlyRootfs: boolean
     readonly CapDrop: readonly string[] | null
@@ -36,7 +40,11 @@ export interface Container {
     readonly Privileged: boolean
     readonly PortBindings: Record<string, readonly { readonly HostIp: string }[]> | null
   }
-  readonly State: { readonly Status: string; readonly ExitCode: number; readonly Health?: { readonly Status: string } }
+  readonly State: {
+    readonly Status: string
+    readonly ExitCode: number
+    readonly Health?: { readonly Status: string }
+  }
 }
 
 /** The stack of this folder's Compose files, as a project of its own beside any other. */
@@ -77,7 +85,7 @@ export class Stack {
   }
 
   async compose(...args: string[]): Promise<string> {
-    const files = FILES.filter((file) => file !== 'compose.prod.yaml').flatMap((file) => ['--file', DOCKER + file])
+    const files = FILES.flatMap((file) => ['--file', DOCKER + file])
     const { stdout } = await run('docker', ['compose', ...files, ...args], {
       env: { ...process.env, ...this.#env },
       maxBuffer: 64 * 1024 * 1024,
@@ -103,19 +111,23 @@ export class Stack {
     return (await readFile(join(this.#secrets, name), 'utf8')).trim()
   }
 
+  async secretMode(name: string): Promise<number> {
+    return (await stat(join(this.#secrets, name))).mode & 0o777
+  }
+
   secretNames(): Promise<string[]> {
     return readdir(this.#secrets)
   }
 
   /** A connection as `user`, through PgBouncer or past it. */
-  async connect(service: 'pgbouncer' | 'postgres', user = 'app'): Promise<Client> {
+  async connect(service: 'pgbouncer' | 'postgres', user = 'app', { tls = true } = {}): Promise<Client> {
     const client = new Client({
       host: '127.0.0.1',
       port: await this.port(service, service === 'postgres' ? 5432 : 6432),
       database: 'app',
       user,
       password: await this.secret(user),
-      ssl: { ca: await this.secret('ca.crt'), servername: service },
+      ssl: tls && { ca: await this.secret('ca.crt'), servername: service },
     })
     // Drills end servers under open connections.
     client.on('error', () => {})
@@ -132,8 +144,15 @@ export class Stack {
 }
 
 /** `docker compose config --quiet` of files in docker/; rejects with what Compose says against them. */
-export async function checkComposeFiles(files: readonly string[], env: Record<string, string> = {}): Promise<void> {
-  await run('docker', ['compose', ...files.flatMap((file) => ['--file', DOCKER + file]), 'config', '--quiet'], {
-    env: { ...process.env, ...env },
-  })
+export async function checkComposeFiles(
+  files: readonly string[],
+  env: Record<string, string> = {},
+): Promise<void> {
+  await run(
+    'docker',
+    ['compose', ...files.flatMap((file) => ['--file', DOCKER + file]), 'config', '--quiet'],
+    {
+      env: { ...process.env, ...env },
+    },
+  )
 }

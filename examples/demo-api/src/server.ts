@@ -44,8 +44,7 @@ async function answer(notes: Notes, request: IncomingMessage): Promise<Answer> {
     const note = await notes.get(id)
     return note === undefined ? { status: 404 } : { status: 200, body: note }
   }
-  if (request.method === 'DELETE' && id !== undefined)
-    return { status: (await notes.remove(id)) ? 204 : 404 }
+  if (request.method === 'DELETE' && id !== undefined) return { status: (await notes.remove(id)) ? 204 : 404 }
   return { status: 404 }
 }
 

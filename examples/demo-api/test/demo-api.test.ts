@@ -23,7 +23,10 @@ beforeAll(async () => {
   const schema = await readFile(SCHEMA, 'utf8')
   await postgres.query('CREATE EXTENSION pg_trgm; CREATE EXTENSION btree_gin', 'app')
   await postgres.query(schema.slice(schema.indexOf('CREATE TABLE')), 'app')
-  pgbouncer = await startPgBouncer({ postgres, settings: { pool_mode: 'transaction', default_pool_size: '2' } })
+  pgbouncer = await startPgBouncer({
+    postgres,
+    settings: { pool_mode: 'transaction', default_pool_size: '2' },
+  })
   pool = new Pool({ connectionString: pgbouncer.url('app'), max: 10 })
   api = createApi(new Notes(pool))
   api.listen(0, '127.0.0.1')
