@@ -1,7 +1,5 @@
 import { vi } from 'vitest'
-import type { Stack } from './stack.ts'
-
-export const WAIT = { timeout: 120_000, interval: 250 }
+import { WAIT, type Stack } from './stack.ts'
 
 async function fetchJson<T>(url: string): Promise<T> {
   const response = await fetch(url, { signal: AbortSignal.timeout(10_000) })

@@ -8,8 +8,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { dashboardQueries } from '../../grafana/src/index.ts'
 import { BackupStore } from './backup-store.ts'
 import { demoApi, type DemoApi } from './demo-api.ts'
-import { Inbox, Prometheus, WAIT } from './prometheus.ts'
-import { checkComposeFiles, Stack } from './stack.ts'
+import { Inbox, Prometheus } from './prometheus.ts'
+import { checkComposeFiles, Stack, WAIT } from './stack.ts'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const hasDocker = await dockerAvailable()
@@ -59,6 +59,7 @@ describe('the Compose files', () => {
 
 describe('the running stack', () => {
   it('is healthy, every service of it', async () => {
+    await stack.untilHealthy()
     const states = (await stack.inspect()).map(({ Config, State }) => [
       Config.Labels['com.docker.compose.service'],
       State.Health?.Status ?? `${State.Status} ${State.ExitCode}`,
@@ -166,8 +167,8 @@ describe('PostgreSQL', () => {
     ['app', 'SELECT * FROM pg_authid'],
     ['app', "SELECT pgbouncer.get_auth('app')"],
     ['backup', "SET default_transaction_read_only = off; INSERT INTO note (body) VALUES ('x')"],
-    ['monitoring', 'SELECT * FROM note'],
-    ['pgbouncer_auth', 'SELECT * FROM note'],
+    ['monitoring', 'SELECT * FROM public.note'],
+    ['pgbouncer_auth', 'SELECT * FROM public.note'],
   ])('refuses %s what is not its business: %s', async (role, statement) => {
     const client = await stack.connect('postgres', role)
     await expect(client.query(statement)).rejects.toThrow(/permission denied/)
@@ -178,8 +179,8 @@ describe('PostgreSQL', () => {
 describe('transaction mode', () => {
   it('is what the demo API really has, with no leak between clients', async () => {
     const report = await checkPooling({
-      pooled: { connect: () => stack.connect('pgbouncer') },
-      direct: { connect: () => stack.connect('postgres') },
+      pooled: { connect: await stack.connector('pgbouncer') },
+      direct: { connect: await stack.connector('postgres') },
     })
     expect(report.checks.filter(({ ok }) => !ok)).toEqual([])
   })
@@ -226,6 +227,8 @@ interface Drill {
 }
 
 async function run({ alert, summary, breakIt }: Drill): Promise<void> {
+  // What the last drill broke has healed, everywhere.
+  await stack.untilHealthy()
   const before = await inbox.size()
   const heal = await breakIt()
   let said: string | undefined
@@ -281,7 +284,7 @@ describe('an alert arrives, and is taken back', () => {
       summary: /^PgBouncer pgbouncer:6432 does not answer$/,
       async breakIt() {
         await stack.compose('stop', '--timeout=2', 'pgbouncer')
-        return () => stack.up()
+        return () => stack.compose('start', 'pgbouncer')
       },
     },
     {
@@ -302,8 +305,9 @@ describe('an alert arrives, and is taken back', () => {
       summary: /^PostgreSQL postgres:5432 uses 9\d(\.\d+)?% of its connections$/,
       async breakIt() {
         const clients: Client[] = []
+        const connect = await stack.connector('postgres')
         const full = async (): Promise<void> => {
-          for (;;) clients.push(await stack.connect('postgres'))
+          for (;;) clients.push(await connect())
         }
         await expect(full()).rejects.toThrow(/remaining connection slots are reserved/)
         return () => endAll(clients)
@@ -357,7 +361,9 @@ describe('an alert arrives, and is taken back', () => {
 
 describe('with a backup every five seconds, an alert arrives, and is taken back', () => {
   beforeAll(async () => {
-    if (hasDocker) await stack.up({ TEST_BACKUP_SCHEDULE: '*/5 * * * * *' })
+    if (!hasDocker) return
+    await stack.untilHealthy()
+    await stack.up({ TEST_BACKUP_SCHEDULE: '*/5 * * * * *' })
   })
 
   const failed = { alertname: 'BackupFailed', database: 'app' }
@@ -368,7 +374,7 @@ describe('with a backup every five seconds, an alert arrives, and is taken back'
       summary: /^The last backup of main\/app failed$/,
       async breakIt() {
         await stack.compose('kill', 's3')
-        return () => stack.up()
+        return () => stack.compose('start', 's3')
       },
     },
     {
@@ -400,7 +406,7 @@ describe('with a backup every five seconds, an alert arrives, and is taken back'
         return async () => {
           await blocker.end()
           const killedAt = Date.now() / 1000
-          await stack.up()
+          await stack.compose('start', 'ops-worker')
           // The lease of the dead one runs out, and a backup comes about.
           await vi.waitFor(async () => {
             const later = `ops_backup_last_success_timestamp_seconds{database="app"} > ${killedAt}`

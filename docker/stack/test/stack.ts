@@ -4,11 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { Client } from 'pg'
+import { Client, type ClientConfig } from 'pg'
+import { vi } from 'vitest'
 
 const run = promisify(execFile)
 const DOCKER = fileURLToPath(new URL('../..', import.meta.url))
 const FILES = ['compose.yaml', 'stack/compose.test.yaml']
+
+/** Nothing takes so long; who waits looks four times a second. */
+export const WAIT = { timeout: 120_000, interval: 250 }
 
 /** What the tests' stack has other than a user's: its own secrets, free ports, and short times. */
 const SETTINGS = {
@@ -119,20 +123,42 @@ export class Stack {
     return readdir(this.#secrets)
   }
 
-  /** A connection as `user`, through PgBouncer or past it. */
-  async connect(service: 'pgbouncer' | 'postgres', user = 'app', { tls = true } = {}): Promise<Client> {
-    const client = new Client({
+  /** Opens connections as `user`, through PgBouncer or past it, until that one is restarted and its port another. */
+  async connector(
+    service: 'pgbouncer' | 'postgres',
+    user = 'app',
+    { tls = true } = {},
+  ): Promise<() => Promise<Client>> {
+    const config: ClientConfig = {
       host: '127.0.0.1',
       port: await this.port(service, service === 'postgres' ? 5432 : 6432),
       database: 'app',
       user,
       password: await this.secret(user),
       ssl: tls && { ca: await this.secret('ca.crt'), servername: service },
-    })
-    // Drills end servers under open connections.
-    client.on('error', () => {})
-    await client.connect()
-    return client
+    }
+    return async () => {
+      const client = new Client(config)
+      // Drills end servers under open connections.
+      client.on('error', () => {})
+      await client.connect()
+      return client
+    }
+  }
+
+  async connect(...to: Parameters<Stack['connector']>): Promise<Client> {
+    return (await this.connector(...to))()
+  }
+
+  /** Resolves when every service that has a health check passes it. */
+  async untilHealthy(): Promise<void> {
+    await vi.waitFor(async () => {
+      const sick = (await this.inspect()).filter(
+        ({ State }) => (State.Health?.Status ?? 'healthy') !== 'healthy',
+      )
+      const names = sick.map(({ Config }) => Config.Labels['com.docker.compose.service'])
+      if (names.length > 0) throw new Error(`not healthy: ${names.join(', ')}`)
+    }, WAIT)
   }
 
   /** What `docker inspect` shows of every container, the one that has ended included. */
