@@ -14,6 +14,8 @@ export interface Job {
   /** When it was done since, by whoever and however, as far as the store shows. */
   doneSince?(slot: Date, signal: AbortSignal | undefined): Promise<Date | undefined>
   run(signal: AbortSignal | undefined): Promise<void>
+  /** Told when it was due and did not get as far as to run: the store is away, say. */
+  couldNotRun?(error: unknown): void
 }
 
 /** How the last run of a job went; ISO 8601, UTC. */

@@ -8,15 +8,14 @@ import * as client from '@prometheus-io/client'
 import type { Config } from './config-schema.ts'
 import { createJobMetrics } from './job-metrics.ts'
 import { localRecords, storeRecords } from './job-records.ts'
-import { nameOf, type Job, type JobRecord } from './job.ts'
+import type { Job } from './job.ts'
 import { backupJob } from './jobs/backup.ts'
 import { certificatesJob } from './jobs/certificates.ts'
 import type { JobContext } from './jobs/context.ts'
 import { drillJob } from './jobs/drill.ts'
 import { inventoryJob } from './jobs/inventory.ts'
 import { retentionJob } from './jobs/retention.ts'
-import { createLane } from './scheduler.ts'
-import { takeTurn, type Turn } from './take-turn.ts'
+import { createTurns, type Turns } from './turns.ts'
 
 export interface WorkerOptions {
   readonly config: Config
@@ -30,7 +29,7 @@ export interface Worker extends AsyncDisposable {
   readonly jobs: readonly Job[]
   /** See {@link JobContext}. */
   readonly env: NodeJS.ProcessEnv
-  takeTurn(job: Job, options: { readonly isForced?: boolean; readonly signal: AbortSignal }): Promise<Turn>
+  readonly turns: Turns
 }
 
 /** Puts the packages together: one store, one registry, and the jobs. */
@@ -38,21 +37,25 @@ export async function openWorker({ config, env, logger }: WorkerOptions): Promis
   const { cluster, databases, lease, retry, pgbouncer } = config
   const store = await openStore(config.store.url, { env: withStoreKeys(env, config), logger })
   const registry = new client.Registry()
-  const [shared, local] = [storeRecords({ store, cluster, ...lease }), localRecords()]
-  const recordsOf = ({ isLocal }: Job) => (isLocal === true ? local : shared)
-  const known = new Map<string, JobRecord>()
-  const lastBackup = (): number | undefined => {
-    const times = databases.flatMap(
-      (database) => known.get(nameOf({ kind: 'backup', database }))?.lastSuccessAt ?? [],
-    )
-    return times.length === 0 ? undefined : Math.max(...times.map((time) => Date.parse(time)))
-  }
-
   const metrics = {
     backups: createBackupMetrics({ client, registry }),
     drills: createRestoreVerifyMetrics({ client, registry }),
     retention: createRetentionMetrics({ client, registry }),
-    jobs: createJobMetrics(registry),
+  }
+  const shared = storeRecords({ store, cluster, ...lease })
+  const turns = createTurns({
+    shared,
+    local: localRecords(),
+    concurrency: config.concurrency,
+    retry,
+    metrics: createJobMetrics(registry),
+    now: Date.now,
+    logger,
+  })
+  const lastBackup = (): number | undefined => {
+    const times = databases.map((database) => turns.known({ kind: 'backup', database })?.lastSuccessAt ?? '')
+    const last = times.toSorted().at(-1)
+    return last === undefined || last === '' ? undefined : Date.parse(last)
   }
   const pooler = pgbouncer && registerPgBouncerMetrics({ registry, targets: pgbouncer })
   const context: JobContext = {
@@ -71,28 +74,13 @@ export async function openWorker({ config, env, logger }: WorkerOptions): Promis
     certificates,
     inventoryJob(metrics, () => shared.read(retention), context),
   ]
-  const lane = createLane(config.concurrency)
 
   return {
     store,
     registry,
     jobs,
+    turns,
     env: context.env,
-    async takeTurn(job, options) {
-      const turn = await takeTurn(job, {
-        ...options,
-        records: recordsOf(job),
-        lane: job.isLocal === true ? undefined : lane,
-        known: known.get(nameOf(job)),
-        retry,
-        now: Date.now,
-        logger,
-        onStart: () => metrics.jobs.running(job, true),
-      }).finally(() => metrics.jobs.running(job, false))
-      if (turn.record !== undefined) known.set(nameOf(job), turn.record)
-      metrics.jobs.show(job, turn, Date.now())
-      return turn
-    },
     async [Symbol.asyncDispose]() {
       pooler?.unregister()
       await certificates[Symbol.asyncDispose]()

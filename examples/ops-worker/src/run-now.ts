@@ -36,7 +36,7 @@ export async function runNow(
   for (const job of worker.jobs) {
     if (!kinds.includes(job.kind)) continue
     if (database !== undefined && job.database !== undefined && job.database !== database) continue
-    const { record } = await worker.takeTurn(job, { isForced: true, signal })
+    const { record } = await worker.turns.take(job, { isForced: true, signal })
     const { slot, startedAt, finishedAt, error, lastSuccessAt } = record!
     outcomes.push({
       job: job.kind,

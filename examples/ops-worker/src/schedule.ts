@@ -25,13 +25,20 @@ export function cronSchedule({ pattern, timeZone, jitterMs, name }: CronSchedule
   if (pattern === NEVER) return { last: () => undefined, next: () => undefined }
   const cron = new Cron(pattern, { timezone: timeZone, mode: '5-or-6-parts' })
   const delayMs = Math.floor(jitterMs * fractionOf(name))
-  const delayed = (slot: Date | null | undefined): number | undefined =>
-    slot == null ? undefined : slot.getTime() + delayMs
-  return {
+  let slots = { last: Infinity, next: -Infinity }
+  const slotsAt = (now: number): typeof slots => {
+    if (now >= slots.last && now < slots.next) return slots
     // "Previous" leaves out the time that is asked about, and that slot has come.
-    last: (now) => delayed(cron.previousRuns(1, new Date(now - delayMs + 1))[0]),
-    next: (now) => delayed(cron.nextRun(new Date(now - delayMs))),
+    const last = cron.previousRuns(1, new Date(now - delayMs + 1))[0]
+    const next = cron.nextRun(new Date(now - delayMs))
+    slots = {
+      last: last === undefined ? -Infinity : last.getTime() + delayMs,
+      next: next === null ? Infinity : next.getTime() + delayMs,
+    }
+    return slots
   }
+  const known = (slot: number): number | undefined => (Number.isFinite(slot) ? slot : undefined)
+  return { last: (now) => known(slotsAt(now).last), next: (now) => known(slotsAt(now).next) }
 }
 
 /** Throws when it is no pattern, or one that never comes. */

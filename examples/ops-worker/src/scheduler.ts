@@ -14,8 +14,8 @@ export interface ScheduleOptions {
   readonly jobs: readonly Job[]
   /** Runs a job if it is due. */
   readonly takeTurn: (job: Job) => Promise<Turn>
-  /** When to look again at a job that another worker is at. */
-  readonly heldDelayMs: number
+  /** When to look again at a job that another worker is at, or that has nothing to work on yet. */
+  readonly postponeMs: number
   readonly clock: Clock
   readonly logger: Logger
   readonly signal: AbortSignal
@@ -30,7 +30,7 @@ const LONGEST_NAP_MS = 60_000
  * At the beginning each has a turn, which finds out from the store what is overdue.
  */
 export async function runSchedule(options: ScheduleOptions): Promise<void> {
-  const { jobs, clock, signal, logger, heldDelayMs } = options
+  const { jobs, clock, signal, logger, postponeMs } = options
   const checkAt = new Map<Job, number>(jobs.map((job) => [job, -Infinity]))
   const running = new Map<Job, Promise<void>>()
   let nap = new AbortController()
@@ -43,9 +43,8 @@ export async function runSchedule(options: ScheduleOptions): Promise<void> {
       checkAt.set(job, dueAt(job, record, clock.now()))
       for (const each of jobs) if (each.after === job.kind) checkAt.set(each, -Infinity)
     } catch (error) {
-      if (!signal.aborted)
-        logger.info({ job: nameOf(job), reason: errorMessage(error) }, 'another worker is at it')
-      checkAt.set(job, clock.now() + heldDelayMs)
+      if (!signal.aborted) logger.info({ job: nameOf(job), reason: errorMessage(error) }, 'not now')
+      checkAt.set(job, clock.now() + postponeMs)
     } finally {
       running.delete(job)
       wake()

@@ -32,8 +32,8 @@ export async function serve(config: Config, { signal, env }: CliContext): Promis
   })
   await runSchedule({
     jobs,
-    takeTurn: (job) => worker.takeTurn(job, { signal }),
-    heldDelayMs: config.lease.ttlMs / 6,
+    takeTurn: (job) => worker.turns.take(job, { signal }),
+    postponeMs: config.lease.ttlMs / 6,
     clock: { now: Date.now, sleep: (ms, until) => sleep(ms, undefined, { signal: until }) },
     logger,
     signal,

@@ -4,9 +4,15 @@ import type { JobRecords } from './job-records.ts'
 import { dueAt, nameOf, type Job, type JobRecord } from './job.ts'
 import { isWorkerError } from './worker-error.ts'
 
+/** A failed run is tried again after `delay`, then after twice as long each time, up to `maxDelay`; in ms. */
+export interface Retry {
+  readonly delay: number
+  readonly maxDelay: number
+}
+
 export interface TurnOptions {
   readonly records: JobRecords
-  readonly retry: { readonly delay: number; readonly maxDelay: number }
+  readonly retry: Retry
   /** Ms since 1970. */
   readonly now: () => number
   readonly logger: Logger
@@ -31,7 +37,8 @@ export interface Turn {
  * Runs a job if it is due. Whether it is, the store says, and says again once the lease is held: so of
  * several workers one runs it, and one that was down for days knows what it missed.
  *
- * A run that fails is a result. Rejects with `BACKUP_LEASE_HELD`, or with the signal's reason.
+ * A run that fails is a result. Rejects with `BACKUP_LEASE_HELD`, with `WORKER_NOTHING_TO_DRILL`, or with the
+ * signal's reason.
  */
 export async function takeTurn(job: Job, options: TurnOptions): Promise<Turn> {
   const { records, now, lane = (work) => work(), signal } = options
@@ -44,8 +51,9 @@ export async function takeTurn(job: Job, options: TurnOptions): Promise<Turn> {
     return await lane(() => runUnderLease(job, options))
   } catch (error) {
     signal?.throwIfAborted()
-    if (isBackupError(error) && error.code === 'BACKUP_LEASE_HELD') throw error
-    // It did not get as far as to run: the store is away, say.
+    const isHeld = isBackupError(error) && error.code === 'BACKUP_LEASE_HELD'
+    if (isHeld || (isWorkerError(error) && error.isPostponed)) throw error
+    job.couldNotRun?.(error)
     return { record: recordOf(job, { slot, startedAt, before, error }, options), hasRun: true }
   }
 }
@@ -68,6 +76,7 @@ async function runUnderLease(job: Job, options: TurnOptions): Promise<Turn> {
       await job.run(signal)
     } catch (failure) {
       signal?.throwIfAborted()
+      if (isWorkerError(failure) && failure.isPostponed) throw failure
       error = failure
     }
   }

@@ -108,14 +108,22 @@ describe('a worker', () => {
       OPS_WORKER_PGBOUNCER_URL: `postgres://${pgbouncer.statsUser}@${pgbouncer.host}:${pgbouncer.port}/pgbouncer`,
       OPS_WORKER_PGBOUNCER_PASSWORD: pgbouncer.statsPassword,
     }
-    const stateOf = async (worker: ServingWorker): Promise<string[]> => {
+    const of = '{cluster="main",database="app"}'
+    const shown = [
+      ...['last_success_timestamp_seconds', 'last_attempt_success', 'raw_bytes', 'rows'].map(
+        (name) => `ops_backup_${name}${of}`,
+      ),
+      ...['last_success_timestamp_seconds', 'last_attempt_success', 'rows'].map(
+        (name) => `ops_restore_verify_${name}${of}`,
+      ),
+      'ops_retention_items{group="main/logical/app",state="good"}',
+      ...['backup', 'drill'].map((job) => series('last_success_timestamp_seconds', job, 'app')),
+      series('last_success_timestamp_seconds', 'retention'),
+    ]
+    const stateOf = async (worker: ServingWorker): Promise<Record<string, number | undefined>> => {
       await untilAllDone(worker)
-      const lines = (await worker.get('/metrics')).body.split('\n')
-      return lines.filter(
-        (line) =>
-          /^(ops_(backup|restore_verify|retention)_|ops_worker_job_last_success\S*job="(backup|retention|drill)")/.test(
-            line,
-          ) && !/_total\{|_duration_seconds|_running/.test(line),
+      return Object.fromEntries(
+        await Promise.all(shown.map(async (name) => [name, await worker.metric(name)] as const)),
       )
     }
     const first = await start(settings)

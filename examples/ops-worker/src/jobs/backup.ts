@@ -18,6 +18,12 @@ export function backupJob(database: string, metrics: BackupMetrics, context: Job
       const startedAt = newest && new Date(newest.startedAt)
       return startedAt !== undefined && startedAt >= slot ? startedAt : undefined
     },
+    couldNotRun(error) {
+      const attempt = { cluster, database, startedAt: new Date().toISOString() }
+      const { signal } = new AbortController()
+      metrics.onStart(attempt, { signal })
+      metrics.onFailure({ ...attempt, code: 'BACKUP_STORE_FAILED', error, durationMs: 0 }, { signal })
+    },
     async run(signal) {
       const canLease = (await store.capabilities({ signal })).putIfAbsent
       await createBackup({

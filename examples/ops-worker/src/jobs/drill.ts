@@ -1,4 +1,4 @@
-import { listBackups, parseIdentities } from '@ops/pg-backup'
+import { isBackupError, listBackups, parseIdentities } from '@ops/pg-backup'
 import { readRecord, verifyRestore, type TargetOptions } from '@ops/restore-verify'
 import type { RestoreVerifyMetrics } from '@ops/restore-verify/prometheus'
 import type { Config } from '../config-schema.ts'
@@ -24,6 +24,7 @@ export function drillJob(database: string, metrics: RestoreVerifyMetrics, contex
         ? drilledAt
         : undefined
     },
+    couldNotRun: (error) => metrics.record({ backup: { cluster, database }, error }),
     async run(signal) {
       const report = await verifyRestore({
         store,
@@ -38,6 +39,8 @@ export function drillJob(database: string, metrics: RestoreVerifyMetrics, contex
         env,
         signal,
       }).catch((error: unknown) => {
+        if (isBackupError(error) && error.code === 'BACKUP_NOT_FOUND')
+          throw new WorkerError('WORKER_NOTHING_TO_DRILL', error.message, { cause: error })
         if (signal?.aborted !== true) metrics.record({ backup: { cluster, database }, error })
         throw error
       })
