@@ -27,6 +27,7 @@ export interface BackupCompression {
   readonly adapt?: boolean
 }
 
+/** How the stored bytes are compressed; each is what the tool of that name reads. */
 export type CompressionAlgorithm = 'zstd' | 'gzip' | 'none'
 
 /** As a manifest says it: nothing left to defaults. */

@@ -51,6 +51,7 @@ export type BackupProgress =
   | { readonly phase: 'wait'; readonly holder: LeaseHolder }
   | RetryProgress
 
+/** Options of {@link createBackup}. */
 export interface CreateBackupOptions {
   readonly store: ObjectStore
   /** The database to back up. @default libpq's `PG*` variables */
@@ -111,6 +112,7 @@ export interface CreateBackupOptions {
   readonly now?: () => Date
 }
 
+/** A backup that exists. */
 export interface BackupResult extends BackupRef {
   readonly store: string
   readonly manifestKey: string
