@@ -12,6 +12,7 @@ export interface Sample {
   readonly value: number
 }
 
+/** One Prometheus metric with its samples. */
 export interface MetricFamily {
   readonly name: string
   readonly help: string
