@@ -47,6 +47,8 @@ export interface RestoreBackupOptions extends BackupKeys {
   readonly globals?: boolean
   /** Put everything into the database's own tablespace. @default false */
   readonly noTablespaces?: boolean
+  /** A file for `pg_restore --use-list`: what it does not list is not restored. @default everything is */
+  readonly listFile?: string
   /** Read every object and compare checksums before the first byte is restored; what is unpacked first is always compared. @default true */
   readonly checkFirst?: boolean
   readonly onProgress?: (progress: RestoreProgress) => void
@@ -190,6 +192,7 @@ function startRestore(
       ...(options.noOwner === true ? ['--no-owner'] : []),
       ...(options.noPrivileges === true ? ['--no-privileges'] : []),
       ...(options.noTablespaces === true ? ['--no-tablespaces'] : []),
+      ...(options.listFile === undefined ? [] : [`--use-list=${options.listFile}`]),
       ...args,
     ],
     env: connectionEnvironment(connection, env),
