@@ -62,14 +62,16 @@ function codeIn(text) {
 
 /** Compiles files that are only in memory. */
 function compile(files) {
-  const host = ts.createCompilerHost(options)
-  const { fileExists, readFile, getSourceFile } = host
-  host.fileExists = (path) => files.has(path) || fileExists(path)
-  host.readFile = (path) => files.get(path) ?? readFile(path)
-  host.getSourceFile = (path, ...rest) =>
-    files.has(path)
-      ? ts.createSourceFile(path, `${files.get(path)}\nexport {}\n`, rest[0], true)
-      : getSourceFile(path, ...rest)
+  const onDisk = ts.createCompilerHost(options)
+  const host = {
+    ...onDisk,
+    fileExists: (path) => files.has(path) || onDisk.fileExists(path),
+    readFile: (path) => files.get(path) ?? onDisk.readFile(path),
+    getSourceFile: (path, target, ...rest) =>
+      files.has(path)
+        ? ts.createSourceFile(path, `${files.get(path)}\nexport {}\n`, target, true)
+        : onDisk.getSourceFile(path, target, ...rest),
+  }
   const program = ts.createProgram([...files.keys()], options, host)
   return [...files.keys()]
     .flatMap((path) => ts.getPreEmitDiagnostics(program, program.getSourceFile(path)))
@@ -80,7 +82,7 @@ function compile(files) {
 }
 
 function compilerOptions() {
-  const { config } = ts.readConfigFile(join(root, 'tsconfig.docs.json'), ts.sys.readFile)
+  const { config } = ts.readConfigFile(join(root, 'tsconfig.docs.json'), (path) => ts.sys.readFile(path))
   const parsed = ts.parseJsonConfigFileContent({ ...config, include: [] }, ts.sys, root)
   return { ...parsed.options, declaration: false, isolatedDeclarations: false, paths: sourcePaths() }
 }

@@ -16,7 +16,11 @@ import {
 import type { Logger } from './logger.ts'
 import { toBackupError } from './store-failure.ts'
 
-/** How runs for the same database keep out of each other's way. */
+/**
+ * How runs for the same database keep out of each other's way.
+ *
+ * How runs for the same subject keep out of each other's way.
+ */
 export interface LeaseOptions {
   /** A run that has not renewed its lease for this long may be taken to be dead. @default 180000 */
   readonly ttlMs?: number
@@ -54,6 +58,7 @@ export interface Lease extends AsyncDisposable {
   confirm(): Promise<void>
 }
 
+/** Options of {@link acquireLease}. */
 export interface AcquireLeaseOptions extends LeaseOptions {
   /** One with `putIfAbsent` (see its `capabilities`). */
   readonly store: ObjectStore
@@ -93,6 +98,20 @@ interface LastStep extends LeaseObject {
  * they wait: who waits notices by its own clock that nothing is renewed.
  *
  * Rejects with `BACKUP_LEASE_HELD`, `BACKUP_STORE_FAILED` or the signal's reason.
+ *
+ * @example
+ * ```ts
+ * import { fileStore } from '@ops/object-store'
+ * import { acquireLease } from '@ops/pg-backup'
+ *
+ * const subject = { folder: 'main/lease/reports/', name: 'reports of "main"' }
+ * await using lease = await acquireLease({
+ *   store: fileStore({ folder: '/backups' }),
+ *   subject,
+ *   waitMs: 60_000,
+ * })
+ * console.log(lease.isHeld) // until the end of this block nobody else has it
+ * ```
  */
 export async function acquireLease(options: AcquireLeaseOptions): Promise<Lease> {
   const { subject, signal, now = systemTime } = options

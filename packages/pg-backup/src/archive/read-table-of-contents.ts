@@ -7,6 +7,15 @@ import { readToc } from './toc.ts'
 /**
  * Reads an archive as far as its table of contents goes, and leaves the rest: the beginning of a custom
  * archive, or a directory archive's `toc.dat`. Rejects with `ArchiveError`, or with what the stream fails with.
+ *
+ * @example
+ * ```ts
+ * import { createReadStream } from 'node:fs'
+ * import { readTableOfContents } from '@ops/pg-backup/archive'
+ *
+ * const entries = await readTableOfContents(createReadStream('app.dump'), 'custom')
+ * console.log(`${entries.length} entries`)
+ * ```
  */
 export async function readTableOfContents(
   stream: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
