@@ -117,13 +117,14 @@ async function allHelp(bin: string, path: readonly string[] = []): Promise<Help[
   return [{ command: [bin, ...path].join(' '), text: stdout, commands }, ...below.flat()]
 }
 
-describe.each(BINS)('$name', (bin) => {
+// A program starts in a third of a second here, and in ten where everything else runs too.
+describe.each(BINS)('$name', { timeout: 240_000 }, (bin) => {
   const { name } = bin
   let help: readonly Help[]
 
   beforeAll(async () => {
     help = await allHelp(name)
-  })
+  }, 300_000)
 
   it('says what it does in one sentence, what its exit codes mean, and how it is used', () => {
     const [{ text }] = help as [Help]

@@ -56,6 +56,7 @@ interface OpenPage {
 async function open(url: string, look: Look = {}): Promise<OpenPage> {
   const { colorScheme = 'light', width = 1280, javaScriptEnabled = true } = look
   const page = await browser.newPage({ colorScheme, javaScriptEnabled, viewport: { width, height: 900 } })
+  page.setDefaultTimeout(120_000)
   const [problems, requests]: [string[], string[]] = [[], []]
   page.on('console', (message) => problems.push(message.text()))
   page.on('pageerror', (error) => problems.push(error.message))
