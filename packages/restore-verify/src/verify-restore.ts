@@ -52,6 +52,7 @@ import {
 import { openStaging, type Staging } from './staging.ts'
 import { openTarget, type Target, type TargetOptions } from './targets/target.ts'
 
+/** How far a drill is. */
 export type VerifyProgress = {
   readonly phase: PhaseTime['phase']
   /** Bytes done in this phase, where it is a matter of bytes. */
@@ -60,6 +61,7 @@ export type VerifyProgress = {
   readonly rows?: number
 }
 
+/** Options of {@link verifyRestore}. */
 export interface VerifyRestoreOptions extends AdaptOptions, BackupKeys {
   readonly store: ObjectStore
   /** @default 'main' */
