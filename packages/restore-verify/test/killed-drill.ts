@@ -7,7 +7,7 @@ import type { VerifyRestoreOptions } from '../src/verify-restore.ts'
 const PROGRAM = join(import.meta.dirname, 'drill-until.ts')
 
 /** A drill in a process of its own that came to a phase. */
-export interface DrillAtPhase {
+interface DrillAtPhase {
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>
 }
