@@ -6,9 +6,10 @@ import { promisify } from 'node:util'
 import { parseConnectionUri } from '@ops/pg-backup'
 import { auditSource, RULES } from '@ops/pgbouncer-audit'
 import { lintConfig, parseConnectionUrl } from '@ops/pgbouncer-stats'
+import { checkNames } from '@ops/restore-verify'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { startMachine, type Machine } from './machine.ts'
-import { blocksOf, fencedBlocks } from './page.ts'
+import { blocksOf, fencedBlocks, tableOf } from './page.ts'
 
 const DOCS = fileURLToPath(new URL('..', import.meta.url))
 const EXAMPLES = fileURLToPath(new URL('../../examples', import.meta.url))
@@ -50,6 +51,11 @@ describe('a page', () => {
       expect(findings.filter(({ severity }) => severity === 'error')).toEqual([])
     },
   )
+})
+
+it('reading-a-drill-report.md explains every check', () => {
+  const explained = tableOf(pageNamed('reading-a-drill-report.md'), '## The checks').map(([check]) => check)
+  expect(explained).toEqual(checkNames)
 })
 
 describe('DATABASE.md', () => {
