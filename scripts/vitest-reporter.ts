@@ -4,13 +4,12 @@ import type { SerializedError, TestCase, TestModule, TestSuite, Vitest } from 'v
 interface Counts {
   passed: number
   failed: number
-  skipped: number
 }
 
 /**
  * Keeps a promise of CONTRIBUTING.md: every skipped test says why (`context.skip('why')`), and one
- * that does not fails the run. It also adds each run's counts to the file named in
- * OPS_TEST_COUNTS, from which `.ci/run` makes its closing line.
+ * that does not fails the run. It also adds a line `PASSED FAILED FILE` for each test file to the
+ * file named in OPS_TEST_COUNTS, from which `.ci/run` makes its closing line.
  */
 class OpsReporter {
   #vitest: Vitest | undefined
@@ -20,18 +19,15 @@ class OpsReporter {
   }
 
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
-    const tests = modules.flatMap((module) => [...module.children.allTests()])
-    const unexplained = this.#reportSkipped(tests)
-    const counts: Counts = { passed: 0, failed: unhandled.length + unexplained, skipped: -unexplained }
-    for (const broken of [...modules, ...modules.flatMap((module) => [...module.children.allSuites()])]) {
-      if (broken.errors().length > 0) counts.failed += 1
-    }
-    for (const test of tests) {
-      const { state } = test.result()
-      counts[state === 'pending' ? 'failed' : state] += 1
-    }
+    const unexplained = this.#reportSkipped(modules.flatMap((module) => [...module.children.allTests()]))
     const file = process.env['OPS_TEST_COUNTS']
-    if (file !== undefined) appendFileSync(file, `${counts.passed} ${counts.failed} ${counts.skipped}\n`)
+    if (file === undefined) return
+    const lines = modules.map((module) => {
+      const { passed, failed } = countTests(module)
+      return `${passed} ${failed} ${module.relativeModuleId}\n`
+    })
+    // What belongs to no test file: errors that nobody handled, and skipped tests without a reason.
+    appendFileSync(file, `${lines.join('')}0 ${unhandled.length + unexplained} -\n`)
   }
 
   /** Says why tests were skipped; returns how many did not say, and makes the run fail for them. */
@@ -53,6 +49,19 @@ class OpsReporter {
     }
     return unexplained
   }
+}
+
+function countTests(module: TestModule): Counts {
+  const counts: Counts = { passed: 0, failed: 0 }
+  for (const part of [module, ...module.children.allSuites()])
+    if (part.errors().length > 0) counts.failed += 1
+  for (const test of module.children.allTests()) {
+    const { state } = test.result()
+    if (state === 'passed') counts.passed += 1
+    // One that never ended is as bad as one that failed.
+    else if (state !== 'skipped') counts.failed += 1
+  }
+  return counts
 }
 
 /** After a failed `beforeAll`, vitest reports the suite as failed and its tests as skipped. */

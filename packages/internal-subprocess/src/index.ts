@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { openBlockPipe } from './block-pipe.ts'
+import { withWideOutput } from './wide-output.ts'
 
 /** How long a child may take to end after SIGTERM before it gets SIGKILL. */
 const KILL_AFTER_MS = 5000
@@ -111,8 +112,11 @@ export async function startBlockProgram(
   command: string,
   options: SpawnOptions & { readonly onBytes: (bytes: Buffer) => void },
 ): Promise<BlockProgram> {
-  const pipe = await openBlockPipe(options).catch(() => undefined)
-  const { program, stdout } = launch(command, options, pipe?.childEnd ?? 'pipe')
+  const [started, pipe] = await Promise.all([
+    withWideOutput(command, options.args, options.env),
+    openBlockPipe(options).catch(() => undefined),
+  ])
+  const { program, stdout } = launch(command, options, pipe?.childEnd ?? 'pipe', { started })
   pipe?.childEnd.destroy()
   return {
     ...program,
@@ -127,7 +131,7 @@ export async function startBlockProgram(
 
 /** Starts `command` as the leader of a process group: `kill` and an abort reach all of it. */
 export function startProgramGroup(command: string, options: SpawnOptions): ProgramGroup {
-  const { program, stdout, send } = launch(command, options, 'pipe', true)
+  const { program, stdout, send } = launch(command, options, 'pipe', { isGroup: true })
   return { ...program, stdout: stdout!, pause: () => send('SIGSTOP'), resume: () => send('SIGCONT') }
 }
 
@@ -138,13 +142,19 @@ async function* tap(stream: Readable, onBytes: (bytes: Buffer) => void): AsyncGe
   }
 }
 
+interface LaunchOptions {
+  /** What is started to become `command`. @default `command` itself */
+  readonly started?: { readonly command: string; readonly args: readonly string[] }
+  readonly isGroup?: boolean
+}
+
 function launch(
   command: string,
   options: SpawnOptions,
   stdout: 'pipe' | Socket,
-  isGroup = false,
+  { started = { command, args: options.args }, isGroup = false }: LaunchOptions = {},
 ): { program: RunningProgram; stdout: Readable | null; send: (signal: NodeJS.Signals) => void } {
-  const child = spawn(command, options.args, {
+  const child = spawn(started.command, started.args, {
     env: options.env ?? process.env,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...options.user,

@@ -28,24 +28,25 @@ const BEING_DELETED = 'retention-deleting.json'
  */
 export async function cleanUpAfterDeadRuns(options: CleanUpOptions): Promise<string[]> {
   const { stagingRoot, backup, logger, signal } = options
-  const removed: string[] = []
-  const steps: [string, () => Promise<string[]>][] = [
-    ['objects without a manifest', () => removeOrphans(options)],
-    ['unfinished uploads', () => abortUploads(options)],
-    [
-      'staging folders',
-      async () => (stagingRoot === undefined ? [] : removeDeadStagingFolders(stagingRoot, backup, options)),
-    ],
-  ]
-  for (const [what, step] of steps) {
+  const attempt = async (what: string, step: () => Promise<string[]>): Promise<string[]> => {
     try {
-      removed.push(...(await step()))
+      return await step()
     } catch (error) {
       signal?.throwIfAborted()
-      if (isObjectStoreError(error) && error.code === 'STORE_UNSUPPORTED') continue
-      logger?.warn({ ...backup, reason: errorMessage(error) }, `${what} of dead runs could not be removed`)
+      if (!(isObjectStoreError(error) && error.code === 'STORE_UNSUPPORTED'))
+        logger?.warn({ ...backup, reason: errorMessage(error) }, `${what} of dead runs could not be removed`)
+      return []
     }
   }
+  const all = await Promise.allSettled([
+    attempt('objects without a manifest', () => removeOrphans(options)),
+    attempt('unfinished uploads', () => abortUploads(options)),
+    attempt('staging folders', async () =>
+      stagingRoot === undefined ? [] : removeDeadStagingFolders(stagingRoot, backup, options),
+    ),
+  ])
+  signal?.throwIfAborted()
+  const removed = all.flatMap((each) => (each.status === 'fulfilled' ? each.value : []))
   if (removed.length > 0) logger?.info({ ...backup, removed }, 'removed what dead runs left')
   return removed
 }

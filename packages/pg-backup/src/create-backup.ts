@@ -5,15 +5,22 @@ import { backupFolder, MANIFEST_NAME, newBackupId, type BackupRef } from './back
 import { buildManifest } from './build-manifest.ts'
 import { cleanUpAfterDeadRuns } from './clean-up.ts'
 import { resolveCompression, type BackupCompression } from './compression.ts'
-import { describeConnection, type PgConnection } from './connection.ts'
+import { connectionEnvironment, describeConnection, type PgConnection } from './connection.ts'
 import { dumpDatabase } from './dump-database.ts'
 import { checkEncryption, type BackupEncryption } from './encryption.ts'
 import { withHooks, type BackupHooks } from './hooks.ts'
-import { acquireLease, noLease, type Lease, type LeaseHolder, type LeaseOptions } from './lease.ts'
+import {
+  acquireLease,
+  backupLease,
+  noLease,
+  type Lease,
+  type LeaseHolder,
+  type LeaseOptions,
+} from './lease.ts'
 import type { Logger } from './logger.ts'
 import type { Manifest, ManifestObject } from './manifest.ts'
 import type { ObjectEncoding } from './object-encoding.ts'
-import { findPostgresProgram } from './postgres-program.ts'
+import { findPostgresProgram, type PostgresProgram } from './postgres-program.ts'
 import { publishManifest } from './publish-manifest.ts'
 import { createRateLimit, type RateLimit } from './rate-limit.ts'
 import { withRetries, type RetryOptions, type RetryProgress } from './retry.ts'
@@ -44,6 +51,7 @@ export type BackupProgress =
   | { readonly phase: 'wait'; readonly holder: LeaseHolder }
   | RetryProgress
 
+/** Options of {@link createBackup}. */
 export interface CreateBackupOptions {
   readonly store: ObjectStore
   /** The database to back up. @default libpq's `PG*` variables */
@@ -104,6 +112,7 @@ export interface CreateBackupOptions {
   readonly now?: () => Date
 }
 
+/** A backup that exists. */
 export interface BackupResult extends BackupRef {
   readonly store: string
   readonly manifestKey: string
@@ -160,19 +169,16 @@ async function attemptBackup(
   const elapsedMs = (): number => Math.round(performance.now() - begunAt)
 
   options.onProgress?.({ phase: 'connect' })
-  const asked = { connection, env, timeoutMs: stallTimeoutMs, signal: options.signal }
-  await refuseTransactionPooling(asked)
-  const server = await readServerFacts(asked)
-  const program = await findPostgresProgram('pg_dump', { ...asked, serverMajor: server.major })
+  const { server, program, canLease } = await lookAround(options)
   const backup: BackupRef = {
     cluster: options.cluster ?? 'main',
     database: server.database,
     id: newBackupId(startedAt),
   }
   const folder = backupFolder(backup)
-  await using lease = await takeLease(options, backup, now)
+  await using lease = await takeLease(options, backup, now, canLease)
   const { signal } = lease
-  const removedLeftovers = lease.isHeld ? await cleanUp(options, backup, now, signal) : []
+  await using cleaning = lease.isHeld ? startCleanUp(options, backup, now, signal) : noCleanUp
   options.logger?.info(
     { ...backup, pgDump: program.version },
     `backing up ${describeConnection(connection, env)}`,
@@ -204,6 +210,7 @@ async function attemptBackup(
     const { rawBytes, storedBytes } = totals(manifest)
     options.onProgress?.({ phase: 'publish', rawBytes, storedBytes })
     const manifestKey = `${folder}${MANIFEST_NAME}`
+    const removedLeftovers = await cleaning.removed
     await lease.confirm()
     begun.unshift(manifestKey)
     if (!(await publishManifest(store, manifestKey, manifest, signal))) {
@@ -220,20 +227,53 @@ async function attemptBackup(
   }
 }
 
+interface Surroundings {
+  readonly server: ServerFacts
+  readonly program: PostgresProgram
+  /** Whether the store can put an object only if it is absent. */
+  readonly canLease: boolean
+}
+
 /**
- * Takes the database's turn. First the store is tried: what it can do is found out by writing a small
- * object and removing it, so that one that cannot be written to is found before the database has any work.
+ * Asks the server what it is and, meanwhile, tries the store: what it can do is found out by writing a
+ * small object and removing it, so that one that cannot be written to is found before the dump begins.
  */
-async function takeLease(options: CreateBackupOptions, backup: BackupRef, now: () => Date): Promise<Lease> {
+async function lookAround(options: CreateBackupOptions): Promise<Surroundings> {
+  const { store, connection = {}, env = process.env, stallTimeoutMs: timeoutMs } = options
+  const end = new AbortController()
+  const signal = options.signal === undefined ? end.signal : AbortSignal.any([options.signal, end.signal])
+  const capabilities = store.capabilities({ signal })
+  capabilities.catch(() => undefined)
+  try {
+    const asked = { connection, env, timeoutMs, signal: options.signal }
+    await refuseTransactionPooling(asked)
+    const server = await readServerFacts(asked)
+    const program = await findPostgresProgram('pg_dump', {
+      env: connectionEnvironment(connection, env),
+      signal: options.signal,
+      serverMajor: server.major,
+    })
+    const { putIfAbsent: canLease } = await capabilities.catch((error: unknown) => {
+      throw toBackupError(error, { doing: 'it was tried', key: store.url, signal: options.signal })
+    })
+    return { server, program, canLease }
+  } finally {
+    end.abort()
+  }
+}
+
+/** Takes the database's turn. */
+async function takeLease(
+  options: CreateBackupOptions,
+  backup: BackupRef,
+  now: () => Date,
+  canLease: boolean,
+): Promise<Lease> {
   const { store, signal, logger, lease, onProgress } = options
-  const doing = 'it was tried'
-  const { putIfAbsent } = await store.capabilities({ signal }).catch((error: unknown) => {
-    throw toBackupError(error, { doing, key: store.url, signal })
-  })
   if (lease === false) return noLease(signal)
-  if (putIfAbsent) {
+  if (canLease) {
     const onWait = (holder: LeaseHolder): void => onProgress?.({ phase: 'wait', holder })
-    return acquireLease({ ...lease, store, backup, now, signal, logger, onWait })
+    return acquireLease({ ...lease, store, subject: backupLease(backup), now, signal, logger, onWait })
   }
   if (lease !== undefined) {
     throw new BackupError(
@@ -247,15 +287,42 @@ async function takeLease(options: CreateBackupOptions, backup: BackupRef, now: (
 
 const DEFAULT_GRACE_HOURS = 24
 
-async function cleanUp(
+interface CleanUp extends AsyncDisposable {
+  readonly removed: Promise<readonly string[]>
+}
+
+const noCleanUp: CleanUp = { removed: Promise.resolve([]), [Symbol.asyncDispose]: async () => undefined }
+
+/** Goes on beside the dump; disposing of it ends it. */
+function startCleanUp(
   { store, logger, stagingFolder, graceHours = DEFAULT_GRACE_HOURS }: CreateBackupOptions,
   backup: BackupRef,
   now: () => Date,
   signal: AbortSignal | undefined,
-): Promise<string[]> {
+): CleanUp {
   const graceMs = graceHours * 3_600_000
   const stagingRoot = stagingFolder ?? tmpdir()
-  return cleanUpAfterDeadRuns({ store, backup, graceMs, now: now(), stagingRoot, signal, logger })
+  const end = new AbortController()
+  const removed = cleanUpAfterDeadRuns({
+    store,
+    backup,
+    graceMs,
+    now: now(),
+    stagingRoot,
+    signal: signal === undefined ? end.signal : AbortSignal.any([signal, end.signal]),
+    logger,
+  })
+  const ended = removed.then(
+    () => undefined,
+    () => undefined,
+  )
+  return {
+    removed,
+    [Symbol.asyncDispose]: () => {
+      end.abort()
+      return ended
+    },
+  }
 }
 
 async function takeGlobals(

@@ -11,7 +11,7 @@ export interface DumpOptions {
   readonly connection: PgConnection
   readonly env?: NodeJS.ProcessEnv
   readonly program: PostgresProgram
-  readonly server: Pick<ServerFacts, 'byteaOutput'>
+  readonly server: Pick<ServerFacts, 'byteaOutput' | 'recoveryConflicts'>
   /** @default true */
   readonly digest?: boolean
   /** The encoding of the dump. @default the database's own */

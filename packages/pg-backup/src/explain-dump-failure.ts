@@ -1,13 +1,17 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ProgramError } from '@ops/internal-subprocess'
 import { isArchiveError } from './archive/index.ts'
 import { BackupError, isBackupError } from './backup-error.ts'
 import { describeConnection, type PgConnection } from './connection.ts'
 import { describeLocks } from './describe-locks.ts'
+import { readRecoveryConflicts, type ServerFacts } from './server-facts.ts'
 
 export interface FailedDump {
   readonly connection: PgConnection
   readonly env?: NodeJS.ProcessEnv
   readonly lockTimeoutMs?: number
+  /** What the server said before the dump began. */
+  readonly server: Pick<ServerFacts, 'recoveryConflicts'>
   readonly signal?: AbortSignal
 }
 
@@ -31,16 +35,16 @@ export async function explainDumpFailure(error: unknown, dump: FailedDump): Prom
     )
   }
   if (!(error instanceof ProgramError)) return error
-  if (error.stderrTail.includes('statement timeout') && dump.lockTimeoutMs !== undefined) {
-    const locks = await describeLocks(dump)
+  const locks = await locksBehind(error, dump)
+  if (locks !== undefined && dump.lockTimeoutMs !== undefined) {
     return new BackupError(
       'BACKUP_LOCK_TIMEOUT',
       `the dump of ${database} waited ${dump.lockTimeoutMs / 1000} s for a lock on a table${tableOf(error)}: ` +
-        `${locks ?? 'it is free now, so try again'}; wait longer with --lock-timeout`,
+        `${locks}; wait longer with --lock-timeout`,
       { cause: error },
     )
   }
-  if (error.stderrTail.includes('conflict with recovery')) {
+  if (await wasRecoveryConflict(error, dump)) {
     return new BackupError(
       'BACKUP_REPLICA_CONFLICT',
       `the dump of ${database} was cancelled by the replica, because it stood in the way of replaying WAL: ${error.message}; ` +
@@ -53,8 +57,39 @@ export async function explainDumpFailure(error: unknown, dump: FailedDump): Prom
   })
 }
 
+/**
+ * Who keeps a dump that has a lock timeout from a table that it wanted to lock; `undefined` when that
+ * was not why it failed. `pg_dump` prints no SQLSTATE, and the server's message is in the server's
+ * language, so the statement that failed tells, and the lock that is still there.
+ */
+async function locksBehind(error: ProgramError, dump: FailedDump): Promise<string | undefined> {
+  if (dump.lockTimeoutMs === undefined || !LOCK_STATEMENT.test(error.stderrTail)) return undefined
+  const locks = await describeLocks(dump)
+  if (locks !== undefined) return locks
+  return error.stderrTail.includes('statement timeout') ? 'it is free now, so try again' : undefined
+}
+
+const CONFLICT_LOOKS = 5
+const CONFLICT_PAUSE_MS = 200
+
+/** By the server's own count, because its message is in a language of its choice. */
+async function wasRecoveryConflict({ stderrTail }: ProgramError, dump: FailedDump): Promise<boolean> {
+  const { recoveryConflicts: before } = dump.server
+  if (stderrTail.includes('conflict with recovery')) return true
+  if (before === undefined) return false
+  // The process that was cancelled counts it when it ends.
+  for (let look = 1; ; look++) {
+    const now = await readRecoveryConflicts(dump).catch(() => undefined)
+    if (now === undefined || now > before) return now !== undefined
+    if (look === CONFLICT_LOOKS) return false
+    await sleep(CONFLICT_PAUSE_MS, undefined, { signal: dump.signal }).catch(() => undefined)
+  }
+}
+
+const LOCK_STATEMENT = /LOCK TABLE (.+?) IN ACCESS SHARE MODE/s
+
 /** The table of `LOCK TABLE public.orders IN ACCESS SHARE MODE`, where there is only one in the statement. */
 function tableOf({ stderrTail }: ProgramError): string {
-  const [, table] = /LOCK TABLE ([^,;]+) IN ACCESS SHARE MODE/.exec(stderrTail) ?? []
-  return table === undefined ? '' : ` (${table})`
+  const [, table = ''] = LOCK_STATEMENT.exec(stderrTail) ?? []
+  return table === '' || table.includes(',') ? '' : ` (${table})`
 }

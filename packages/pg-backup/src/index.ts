@@ -46,7 +46,14 @@ export {
   type ListBackupsOptions,
   type ListedBackup,
 } from './list-backups.ts'
-export type { LeaseHolder, LeaseOptions } from './lease.ts'
+export {
+  acquireLease,
+  type AcquireLeaseOptions,
+  type Lease,
+  type LeaseHolder,
+  type LeaseOptions,
+  type LeaseSubject,
+} from './lease.ts'
 export type { Logger } from './logger.ts'
 export {
   MANIFEST_FORMAT,

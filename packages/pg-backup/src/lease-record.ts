@@ -2,16 +2,16 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { ObjectStore } from '@ops/object-store'
 import { z } from 'zod'
-import { leaseFolder, type BackupRef } from './backup-set.ts'
 
-/** What a run says of itself while it has a database's turn. Times are ISO 8601 by the clock of its host. */
+/** What a run says of itself while it has a turn. Times are ISO 8601 by the clock of its host. */
 export interface LeaseRecord {
   readonly format: 'ops.lease/1'
   /** Of this run alone. */
   readonly token: string
   readonly host: string
   readonly pid: number
-  readonly backupId: string
+  /** Of the backup that it takes, if it is one. */
+  readonly backupId?: string
   readonly acquiredAt: string
   readonly expiresAt: string
   readonly ttlMs: number
@@ -23,7 +23,7 @@ const schema: z.ZodType<LeaseRecord> = z.object({
   token: z.string(),
   host: z.string(),
   pid: z.number().int(),
-  backupId: z.string(),
+  backupId: z.string().optional(),
   acquiredAt: z.iso.datetime(),
   expiresAt: z.iso.datetime(),
   ttlMs: z.number().positive(),
@@ -46,13 +46,13 @@ export const RELEASED: number = Number.POSITIVE_INFINITY
 const NAME = /^(\d{10})\.(\d{6}|released)\.json$/
 const MAX_BYTES = 16 * 1024
 
-export function newLeaseRecord(backup: BackupRef, ttlMs: number, at: Date): LeaseRecord {
+export function newLeaseRecord(backupId: string | undefined, ttlMs: number, at: Date): LeaseRecord {
   return {
     format: 'ops.lease/1',
     token: randomUUID(),
     host: hostname(),
     pid: process.pid,
-    backupId: backup.id,
+    backupId,
     acquiredAt: at.toISOString(),
     expiresAt: new Date(at.getTime() + ttlMs).toISOString(),
     ttlMs,
@@ -60,9 +60,9 @@ export function newLeaseRecord(backup: BackupRef, ttlMs: number, at: Date): Leas
   }
 }
 
-export function leaseKey({ cluster, database }: BackupRef, turn: number, step: number): string {
+export function leaseKey(folder: string, turn: number, step: number): string {
   const name = step === RELEASED ? 'released' : String(step).padStart(6, '0')
-  return `${leaseFolder(cluster, database)}${String(turn).padStart(10, '0')}.${name}.json`
+  return `${folder}${String(turn).padStart(10, '0')}.${name}.json`
 }
 
 /** Puts one step of a turn; false when somebody has put it already. */
@@ -76,16 +76,15 @@ export function putLeaseStep(
   return store.putIfAbsent(key, body, { contentType: 'application/json', signal })
 }
 
-/** The objects of a database's lease, turn by turn and step by step. */
+/** The objects of a lease, turn by turn and step by step. */
 export async function listLease(
   store: ObjectStore,
-  { cluster, database }: BackupRef,
+  folder: string,
   signal?: AbortSignal,
 ): Promise<LeaseObject[]> {
-  const prefix = leaseFolder(cluster, database)
   const found: LeaseObject[] = []
-  for await (const { key } of store.list({ prefix, signal })) {
-    const [, turn, step] = NAME.exec(key.slice(prefix.length)) ?? []
+  for await (const { key } of store.list({ prefix: folder, signal })) {
+    const [, turn, step] = NAME.exec(key.slice(folder.length)) ?? []
     if (turn !== undefined)
       found.push({ key, turn: Number(turn), step: step === 'released' ? RELEASED : Number(step) })
   }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isObjectStoreError, type ObjectStore } from '@ops/object-store'
-import { BackupError } from './backup-error.ts'
-import type { BackupRef } from './backup-set.ts'
+import { BackupError, type BackupErrorDetails } from './backup-error.ts'
+import { leaseFolder, type BackupRef } from './backup-set.ts'
 import {
   CLAIM,
   leaseKey,
@@ -16,6 +16,7 @@ import {
 import type { Logger } from './logger.ts'
 import { toBackupError } from './store-failure.ts'
 
+/** How runs for the same database keep out of each other's way. */
 export interface LeaseOptions {
   /** A run that has not renewed its lease for this long may be taken to be dead. @default 180000 */
   readonly ttlMs?: number
@@ -34,7 +35,16 @@ export interface LeaseHolder {
   readonly since: string
 }
 
-/** The right to back one database up, as long as it lasts. */
+/** What is done by one at a time. */
+export interface LeaseSubject {
+  /** Where the objects of the lease lie, and nothing else; it ends with a slash. */
+  readonly folder: string
+  /** For messages: `backup of "app"`. */
+  readonly name: string
+  readonly backup?: BackupRef
+}
+
+/** The right to do something, as long as it lasts. */
 export interface Lease extends AsyncDisposable {
   /** Aborts with the caller's reason, or with `BACKUP_LEASE_LOST`. */
   readonly signal: AbortSignal | undefined
@@ -45,9 +55,11 @@ export interface Lease extends AsyncDisposable {
 }
 
 export interface AcquireLeaseOptions extends LeaseOptions {
+  /** One with `putIfAbsent` (see its `capabilities`). */
   readonly store: ObjectStore
-  readonly backup: BackupRef
-  readonly now: () => Date
+  readonly subject: LeaseSubject
+  /** @default () => new Date() */
+  readonly now?: () => Date
   readonly signal?: AbortSignal
   readonly logger?: Logger
   /** Called again and again while another run is waited for. */
@@ -67,7 +79,7 @@ interface LastStep extends LeaseObject {
 }
 
 /**
- * Runs for one database take numbered turns. Who claims the next number, by putting its object if it
+ * Runs for one subject take numbered turns. Who claims the next number, by putting its object if it
  * is absent, has the next turn, and begins when the turn before is over: released or expired. All
  * objects are put once and never changed, so a run that was thought dead can spoil nothing: when it
  * renews its turn, it sees the higher number, and stops.
@@ -83,15 +95,15 @@ interface LastStep extends LeaseObject {
  * Rejects with `BACKUP_LEASE_HELD`, `BACKUP_STORE_FAILED` or the signal's reason.
  */
 export async function acquireLease(options: AcquireLeaseOptions): Promise<Lease> {
-  const { backup, signal } = options
-  const record = newLeaseRecord(backup, options.ttlMs ?? DEFAULT_TTL_MS, options.now())
+  const { subject, signal, now = systemTime } = options
+  const record = newLeaseRecord(subject.backup?.id, options.ttlMs ?? DEFAULT_TTL_MS, now())
   try {
     const isOver = observer(options)
-    const { turn, before } = await claimTurn(options, record, isOver)
-    const lease = holdTurn(options, record, turn)
+    const claim = await claimTurn(options, record, isOver)
+    const lease = holdTurn(options, record, claim.turn)
     try {
-      await untilOver(options, before, isOver)
-      await forgetTurnsBefore(options, turn)
+      await untilOver(options, claim, isOver)
+      await forgetTurnsBefore(options, claim)
       lease.signal?.throwIfAborted()
       return lease
     } catch (error) {
@@ -99,9 +111,19 @@ export async function acquireLease(options: AcquireLeaseOptions): Promise<Lease>
       throw error
     }
   } catch (error) {
-    const doing = `taking the lease of "${backup.database}"`
-    throw toBackupError(error, { doing, key: leaseKey(backup, 0, CLAIM), signal })
+    const doing = `taking the lease of the ${subject.name}`
+    throw toBackupError(error, { doing, key: leaseKey(subject.folder, 0, CLAIM), signal })
   }
+}
+
+/** The lease that `createBackup` takes. */
+export function backupLease(backup: BackupRef): LeaseSubject {
+  const { cluster, database } = backup
+  return { folder: leaseFolder(cluster, database), name: `backup of "${database}"`, backup }
+}
+
+function systemTime(): Date {
+  return new Date()
 }
 
 /** What a run has where leases are switched off, or the store cannot hold them. */
@@ -112,13 +134,18 @@ export function noLease(signal: AbortSignal | undefined): Lease {
 
 type IsOver = (step: LastStep) => boolean
 
+interface Claim {
+  readonly turn: number
+  /** The step by which the turn before was seen to be over; `undefined` where there was none. */
+  readonly overAt: string | undefined
+  /** What was there after the claim was put. */
+  readonly steps: readonly LeaseObject[]
+}
+
 /** Claims the number after the last turn's, once that one is over. */
-async function claimTurn(
-  options: AcquireLeaseOptions,
-  record: LeaseRecord,
-  isOver: IsOver,
-): Promise<{ turn: number; before: number }> {
-  const { store, backup, now, signal } = options
+async function claimTurn(options: AcquireLeaseOptions, record: LeaseRecord, isOver: IsOver): Promise<Claim> {
+  const { store, subject, now = systemTime, signal } = options
+  const { folder } = subject
   const waiting = patience(options)
   for (let races = 0; races < MOST_RACES;) {
     const last = await lastStep(options)
@@ -126,15 +153,15 @@ async function claimTurn(
       await waiting(last)
       continue
     }
-    const before = last?.turn ?? 0
-    const turn = before + 1
-    const key = leaseKey(backup, turn, CLAIM)
+    const turn = (last?.turn ?? 0) + 1
+    const key = leaseKey(folder, turn, CLAIM)
     races += 1
     if (!(await putLeaseStep(store, key, extended(record, now()), signal))) continue
     try {
       // The number may have been used up, and its objects removed, since we looked.
-      const steps = await listLease(store, backup, signal)
-      if (steps.every((each) => each.turn < turn || each.key === key)) return { turn, before }
+      const steps = await listLease(store, folder, signal)
+      if (steps.every((each) => each.turn < turn || each.key === key))
+        return { turn, overAt: last?.key, steps }
       await store.delete([key], { signal })
     } catch (error) {
       // Otherwise it keeps others out until it expires.
@@ -142,14 +169,19 @@ async function claimTurn(
       throw error
     }
   }
-  const message = `${store.url} says that others took the lease of "${backup.database}" ${MOST_RACES} times, and does not show it; is it consistent?`
-  throw new BackupError('BACKUP_STORE_FAILED', message, { details: { database: backup.database } })
+  const message = `${store.url} says that others took the lease of the ${subject.name} ${MOST_RACES} times, and does not show it; is it consistent?`
+  throw new BackupError('BACKUP_STORE_FAILED', message, { details: detailsOf(subject) })
 }
 
 /** A run that was late, not dead, sees our number when it renews, and stops: that much it is given. */
-async function untilOver(options: AcquireLeaseOptions, before: number, isOver: IsOver): Promise<void> {
+async function untilOver(
+  options: AcquireLeaseOptions,
+  { turn, overAt, steps }: Claim,
+  isOver: IsOver,
+): Promise<void> {
+  if (steps.findLast((each) => each.turn < turn)?.key === overAt) return
   for (;;) {
-    const step = await lastStep(options, before)
+    const step = await lastStep(options, turn - 1)
     if (step === undefined || isOver(step)) return
     await pause(options)
   }
@@ -157,10 +189,10 @@ async function untilOver(options: AcquireLeaseOptions, before: number, isOver: I
 
 /** The last sign of life of the last turn, or of the turn that is named. */
 async function lastStep(
-  { store, backup, signal }: AcquireLeaseOptions,
+  { store, subject, signal }: AcquireLeaseOptions,
   turn?: number,
 ): Promise<LastStep | undefined> {
-  const steps = await listLease(store, backup, signal)
+  const steps = await listLease(store, subject.folder, signal)
   const last = steps.findLast((each) => turn === undefined || each.turn === turn)
   if (last === undefined) return undefined
   try {
@@ -176,7 +208,7 @@ async function lastStep(
  * Whether a turn is over. What was not renewed in its whole time, as measured here while watching,
  * is over too, whatever the clock of its host said.
  */
-function observer({ now, clockSkewMs = DEFAULT_CLOCK_SKEW_MS }: AcquireLeaseOptions): IsOver {
+function observer({ now = systemTime, clockSkewMs = DEFAULT_CLOCK_SKEW_MS }: AcquireLeaseOptions): IsOver {
   let watched = ''
   let since = performance.now()
   return ({ key, record, lastModified }) => {
@@ -194,7 +226,7 @@ function observer({ now, clockSkewMs = DEFAULT_CLOCK_SKEW_MS }: AcquireLeaseOpti
 
 /** Waits a little for the holder of a turn; rejects with `BACKUP_LEASE_HELD` when it was waited for long enough. */
 function patience(options: AcquireLeaseOptions): (step: LastStep) => Promise<void> {
-  const { backup, store, waitMs = 0, clockSkewMs = DEFAULT_CLOCK_SKEW_MS, onWait } = options
+  const { subject, store, waitMs = 0, clockSkewMs = DEFAULT_CLOCK_SKEW_MS, onWait } = options
   const end = performance.now() + waitMs
   return async ({ record, lastModified }) => {
     const since = record?.acquiredAt ?? lastModified.toISOString()
@@ -204,9 +236,9 @@ function patience(options: AcquireLeaseOptions): (step: LastStep) => Promise<voi
       const expires = record === undefined ? '' : ` at ${after(record.expiresAt, clockSkewMs)}`
       throw new BackupError(
         'BACKUP_LEASE_HELD',
-        `another backup of "${backup.database}" is under way: ${who} has held its lease in ${store.url} since ${since}; ` +
+        `another ${subject.name} is under way: ${who} has held its lease in ${store.url} since ${since}; ` +
           `${waitMs > 0 ? `it was waited for for ${waitMs / 1000} s` : 'wait for it (--wait)'}, and if it was killed, its lease expires${expires}`,
-        { details: { database: backup.database, holder } },
+        { details: { ...detailsOf(subject), holder } },
       )
     }
     onWait?.(holder)
@@ -222,14 +254,15 @@ async function pause({ ttlMs = DEFAULT_TTL_MS, signal }: AcquireLeaseOptions): P
 
 /** Renews the turn until it is released, or lost. */
 function holdTurn(options: AcquireLeaseOptions, record: LeaseRecord, turn: number): Lease {
-  const { store, backup, now, signal, logger } = options
+  const { store, subject, now = systemTime, signal, logger } = options
+  const { folder } = subject
   const end = new AbortController()
   let steps = CLAIM
   let timer: NodeJS.Timeout | undefined
   let deadline: NodeJS.Timeout | undefined
   let renewing: Promise<void> = Promise.resolve()
 
-  const lose = (why: string): void => end.abort(leaseLost(backup, why))
+  const lose = (why: string): void => end.abort(leaseLost(subject, why))
   const extendDeadline = (): void => {
     clearTimeout(deadline)
     deadline = setTimeout(() => lose(`it could not be renewed for ${record.ttlMs / 1000} s`), record.ttlMs)
@@ -237,8 +270,8 @@ function holdTurn(options: AcquireLeaseOptions, record: LeaseRecord, turn: numbe
   /** Puts first and looks then: see {@link acquireLease}. */
   const renew = async (): Promise<void> => {
     const step = ++steps
-    await putLeaseStep(store, leaseKey(backup, turn, step), extended(record, now()), end.signal)
-    const all = await listLease(store, backup, end.signal)
+    await putLeaseStep(store, leaseKey(folder, turn, step), extended(record, now()), end.signal)
+    const all = await listLease(store, folder, end.signal)
     if (all.some((each) => each.turn > turn)) lose('another run took this one for dead and has taken over')
     end.signal.throwIfAborted()
     extendDeadline()
@@ -252,7 +285,10 @@ function holdTurn(options: AcquireLeaseOptions, record: LeaseRecord, turn: numbe
     timer = setTimeout(() => {
       renewing = renew().then(renewLater, (error: unknown) => {
         if (end.signal.aborted) return
-        logger?.info({ ...backup, error }, 'the lease could not be renewed yet')
+        logger?.info(
+          { ...subject.backup, error },
+          `the lease of the ${subject.name} could not be renewed yet`,
+        )
         renewLater()
       })
     }, record.ttlMs / 3)
@@ -267,7 +303,7 @@ function holdTurn(options: AcquireLeaseOptions, record: LeaseRecord, turn: numbe
         await renew()
       } catch (error) {
         signal?.throwIfAborted()
-        throw end.signal.aborted ? end.signal.reason : leaseLost(backup, 'it could not be renewed', error)
+        throw end.signal.aborted ? end.signal.reason : leaseLost(subject, 'it could not be renewed', error)
       }
     },
     [Symbol.asyncDispose]: async () => {
@@ -276,39 +312,39 @@ function holdTurn(options: AcquireLeaseOptions, record: LeaseRecord, turn: numbe
       end.abort(new Error('the lease is given back'))
       await renewing
       clearTimeout(timer)
-      await release(options, record, turn)
+      await release(options, record, turn, steps)
     },
   }
 }
 
 /** What cannot be released expires. */
 async function release(
-  { store, backup, now, logger }: AcquireLeaseOptions,
+  { store, subject, now = systemTime, logger }: AcquireLeaseOptions,
   record: LeaseRecord,
   turn: number,
+  lastOwnStep: number,
 ): Promise<void> {
+  const { folder } = subject
   const signal = AbortSignal.timeout(RELEASE_TIMEOUT_MS)
   try {
     const released: LeaseRecord = { ...record, expiresAt: now().toISOString(), isReleased: true }
-    await putLeaseStep(store, leaseKey(backup, turn, RELEASED), released, signal)
-    const rest = (await listLease(store, backup, signal)).filter(
-      (each) => each.turn === turn && each.step !== RELEASED,
-    )
-    await store.delete(
-      rest.map(({ key }) => key),
-      { signal },
-    )
+    await putLeaseStep(store, leaseKey(folder, turn, RELEASED), released, signal)
+    const own = new Set([CLAIM, lastOwnStep].map((step) => leaseKey(folder, turn, step)))
+    await store.delete([...own], { signal })
   } catch (error) {
-    logger?.info({ ...backup, error }, 'the lease could not be released; it expires')
+    logger?.info(
+      { ...subject.backup, error },
+      `the lease of the ${subject.name} could not be released; it expires`,
+    )
   }
 }
 
 /** The objects of the last turn have to stay, so that its number is not used again; earlier ones need not. */
 async function forgetTurnsBefore(
-  { store, backup, signal }: AcquireLeaseOptions,
-  turn: number,
+  { store, signal }: AcquireLeaseOptions,
+  { turn, steps }: Claim,
 ): Promise<void> {
-  const earlier = (await listLease(store, backup, signal)).filter((each) => each.turn < turn)
+  const earlier = steps.filter((each) => each.turn < turn)
   // A role that may not delete leaves them.
   await store.delete(
     earlier.map(({ key }) => key),
@@ -324,10 +360,15 @@ function after(time: string, milliseconds: number): string {
   return new Date(Date.parse(time) + milliseconds).toISOString()
 }
 
-function leaseLost({ database }: BackupRef, why: string, cause?: unknown): BackupError {
+function leaseLost(subject: LeaseSubject, why: string, cause?: unknown): BackupError {
+  const consequence = subject.backup === undefined ? 'it was stopped' : 'nothing was published'
   return new BackupError(
     'BACKUP_LEASE_LOST',
-    `the lease of "${database}" was lost: ${why}; nothing was published, run it again`,
-    { details: { database }, cause },
+    `the lease of the ${subject.name} was lost: ${why}; ${consequence}, run it again`,
+    { details: detailsOf(subject), cause },
   )
+}
+
+function detailsOf({ backup }: LeaseSubject): BackupErrorDetails {
+  return backup === undefined ? {} : { database: backup.database }
 }

@@ -5,6 +5,7 @@ import {
   backupIdTime,
   backupOfManifestKey,
   databaseOfLeaseKey,
+  leaseFolder,
   MANIFEST_NAME,
 } from './backup-set.ts'
 import { listLease, readLeaseRecord, RELEASED } from './lease-record.ts'
@@ -32,6 +33,7 @@ export interface StoreMetrics {
   readonly attempts: readonly StoredAttempt[]
 }
 
+/** Options of {@link metricsFromStore}. */
 export interface MetricsFromStoreOptions {
   readonly store: ObjectStore
   /** Only databases of this cluster. @default all */
@@ -106,9 +108,10 @@ async function lastAttempt(
     inProgress: false,
     succeeded: true,
   }
-  const last = hasLease ? (await listLease(store, { cluster, database, id: '' }, signal)).at(-1) : undefined
+  const last = hasLease ? (await listLease(store, leaseFolder(cluster, database), signal)).at(-1) : undefined
   const record = last && (await readLeaseRecord(store, last.key, signal).catch(() => undefined))?.record
-  if (record === undefined || (newest !== undefined && newest.startedAt > record.acquiredAt)) return byBackup
+  if (record?.backupId === undefined || (newest !== undefined && newest.startedAt > record.acquiredAt))
+    return byBackup
   const attempt = { cluster, database, startedAt: record.acquiredAt }
   const isOver = last?.step === RELEASED || record.isReleased || now > expiryOf(record)
   if (!isOver) return { ...attempt, inProgress: true }

@@ -1,8 +1,9 @@
-import { access, constants, readdir } from 'node:fs/promises'
+import { access, constants, readdir, realpath } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { runProgram } from '@ops/internal-subprocess'
 import { BackupError } from './backup-error.ts'
 
+/** One of PostgreSQL's client programs on this machine. */
 export interface PostgresProgram {
   readonly path: string
   /** As it says itself: `17.6 (Debian 17.6-1)`. */
@@ -10,6 +11,7 @@ export interface PostgresProgram {
   readonly major: number
 }
 
+/** Options of {@link findPostgresProgram}. */
 export interface FindProgramOptions {
   readonly env?: NodeJS.ProcessEnv
   readonly signal?: AbortSignal
@@ -29,9 +31,7 @@ export async function findPostgresProgram(
 ): Promise<PostgresProgram> {
   const { serverMajor = 0 } = options
   const found: PostgresProgram[] = []
-  for (const folder of await programFolders(options.env ?? process.env)) {
-    const path = join(folder, name)
-    if (!(await isExecutable(path))) continue
+  for (const { path } of await candidates(name, options)) {
     const program = await inspect(path, options)
     if (program === undefined) continue
     if (serverMajor === 0 || program.major === serverMajor) return program
@@ -55,6 +55,34 @@ export async function findPostgresProgram(
     `${name} was not found on PATH, in OPS_PG_BIN, or where PostgreSQL is usually installed: ` +
       `install PostgreSQL's client programs (Debian, Ubuntu: postgresql-client${serverMajor === 0 ? '' : `-${serverMajor}`})`,
   )
+}
+
+/** The path of a `psql` of any version. */
+export async function findPsql(options: FindProgramOptions): Promise<string> {
+  const [first] = await candidates('psql', options)
+  // Only behind the wrapper there may be nothing; every other one need not be asked what it is.
+  if (first?.isWrapper === false) return first.path
+  return (await findPostgresProgram('psql', options)).path
+}
+
+interface Candidate {
+  readonly path: string
+  readonly isWrapper: boolean
+}
+
+/**
+ * Debian's and Ubuntu's `/usr/bin/pg_dump` is a Perl script that chooses a local cluster and a program
+ * for it. Where the host is named it has nothing to choose, and comes last: it only takes time.
+ */
+async function candidates(name: string, { env = process.env }: FindProgramOptions): Promise<Candidate[]> {
+  const found: Candidate[] = []
+  for (const folder of await programFolders(env)) {
+    const path = join(folder, name)
+    if (!(await isExecutable(path))) continue
+    found.push({ path, isWrapper: (await realpath(path)).endsWith('/pg_wrapper') })
+  }
+  if ((env['PGHOST'] ?? '') === '') return found
+  return found.toSorted((a, b) => Number(a.isWrapper) - Number(b.isWrapper))
 }
 
 async function programFolders(env: NodeJS.ProcessEnv): Promise<string[]> {

@@ -14,6 +14,7 @@ import { restoreGlobals, type RestoredGlobals } from './restore-globals.ts'
 import { quoteIdentifier, quoteLiteral, runPsql } from './run-psql.ts'
 import { stageBackup, type StagedBackup } from './stage-backup.ts'
 
+/** How far a restore is, in bytes. */
 export type RestoreProgress =
   | { readonly phase: 'check'; readonly bytes: number; readonly total: number }
   /** Bytes of the plain dump that are in staging. */
@@ -21,6 +22,7 @@ export type RestoreProgress =
   /** Bytes of the plain archive that `pg_restore` has taken; indexes and constraints come after the last one. */
   | { readonly phase: 'restore'; readonly bytes: number; readonly total: number }
 
+/** Options of {@link restoreBackup}. */
 export interface RestoreBackupOptions extends BackupKeys {
   readonly store: ObjectStore
   readonly manifest: Manifest
@@ -45,6 +47,8 @@ export interface RestoreBackupOptions extends BackupKeys {
   readonly globals?: boolean
   /** Put everything into the database's own tablespace. @default false */
   readonly noTablespaces?: boolean
+  /** A file for `pg_restore --use-list`: what it does not list is not restored. @default everything is */
+  readonly listFile?: string
   /** Read every object and compare checksums before the first byte is restored; what is unpacked first is always compared. @default true */
   readonly checkFirst?: boolean
   readonly onProgress?: (progress: RestoreProgress) => void
@@ -53,6 +57,7 @@ export interface RestoreBackupOptions extends BackupKeys {
   readonly env?: NodeJS.ProcessEnv
 }
 
+/** What {@link restoreBackup} did. */
 export interface RestoreResult {
   readonly database: string
   readonly bytes: number
@@ -171,6 +176,7 @@ function startRestore(
       ...(options.noOwner === true ? ['--no-owner'] : []),
       ...(options.noPrivileges === true ? ['--no-privileges'] : []),
       ...(options.noTablespaces === true ? ['--no-tablespaces'] : []),
+      ...(options.listFile === undefined ? [] : [`--use-list=${options.listFile}`]),
       ...args,
     ],
     env: connectionEnvironment(connection, env),

@@ -1,8 +1,9 @@
 import { ProgramError, startProgram, type Program } from '@ops/internal-subprocess'
 import { BackupError } from './backup-error.ts'
 import { connectionEnvironment, describeConnection, type PgConnection } from './connection.ts'
-import { findPostgresProgram } from './postgres-program.ts'
+import { findPsql } from './postgres-program.ts'
 
+/** Options of {@link runPsql}. */
 export interface PsqlOptions {
   readonly connection: PgConnection
   readonly env?: NodeJS.ProcessEnv
@@ -51,8 +52,7 @@ export async function runPsql(script: string, options: PsqlOptions): Promise<str
 /** Starts `psql` to execute what its stdin says, statement by statement as they come. */
 export async function startPsql(options: PsqlOptions): Promise<Program> {
   const env = connectionEnvironment(options.connection, options.env)
-  const program = await findPostgresProgram('psql', { env, signal: options.signal })
-  return startProgram(program.path, {
+  return startProgram(await findPsql({ env, signal: options.signal }), {
     args: [
       '--no-psqlrc',
       '--no-password',

@@ -10,6 +10,8 @@ export interface ServerFacts {
   readonly systemIdentifier?: string
   readonly timeline?: number
   readonly isStandby: boolean
+  /** Queries in this database that replaying WAL has cancelled; `undefined` where nothing is replayed. */
+  readonly recoveryConflicts?: number
   /** The WAL position at the time of asking. */
   readonly lsn: string
   readonly encoding: string
@@ -22,6 +24,11 @@ export interface ServerFacts {
   readonly extensions: readonly { readonly name: string; readonly version: string; readonly schema: string }[]
 }
 
+/** Anybody may read it. Server processes report to it when they end. */
+const RECOVERY_CONFLICTS =
+  'SELECT confl_tablespace + confl_lock + confl_snapshot + confl_bufferpin + confl_deadlock' +
+  ' FROM pg_stat_database_conflicts WHERE datname = current_database()'
+
 /**
  * In a transaction, whose settings do not outlive it: a role's time limits do not end it, and behind
  * a pooler nobody else gets to see them.
@@ -29,7 +36,7 @@ export interface ServerFacts {
  * The control file's functions may be denied to the role (some managed services do), and a denied
  * function fails the whole statement; so it is asked for only where it is allowed.
  */
-const QUERY = String.raw`
+const QUERY: string = String.raw`
 BEGIN READ ONLY;
 SET LOCAL statement_timeout = 0;
 SET LOCAL lock_timeout = 0;
@@ -54,6 +61,7 @@ SELECT json_build_object(
   'systemIdentifier', nullif(:'systemIdentifier', ''),
   'timeline', nullif(:'timeline', '')::int,
   'isStandby', pg_is_in_recovery(),
+  'recoveryConflicts', CASE WHEN pg_is_in_recovery() THEN (${RECOVERY_CONFLICTS}) END,
   'lsn', CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END,
   'encoding', pg_encoding_to_char(d.encoding),
   'collate', d.datcollate,
@@ -73,12 +81,19 @@ export async function readServerFacts(options: PsqlOptions): Promise<ServerFacts
     versionNumber: number
     systemIdentifier: string | null
     timeline: number | null
+    recoveryConflicts: number | null
   }
-  const { versionNumber, systemIdentifier, timeline, ...facts } = answer
+  const { versionNumber, systemIdentifier, timeline, recoveryConflicts, ...facts } = answer
   return {
     ...facts,
     major: Math.floor(versionNumber / 10_000),
     ...(systemIdentifier === null ? {} : { systemIdentifier }),
     ...(timeline === null ? {} : { timeline }),
+    ...(recoveryConflicts === null ? {} : { recoveryConflicts }),
   }
+}
+
+/** Like {@link ServerFacts.recoveryConflicts}, now. */
+export async function readRecoveryConflicts(options: PsqlOptions): Promise<number> {
+  return Number(await runPsql(`${RECOVERY_CONFLICTS};`, options))
 }

@@ -2,8 +2,8 @@ import { startFaultProxy, startPostgres, type Postgres } from '@ops/testbed'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createBackup, type BackupResult, type CreateBackupOptions } from '../src/create-backup.ts'
 import { connectionTo, temporaryStore } from './harness.ts'
-import { holdLock, isDumpWaiting } from './hold-lock.ts'
-import { until } from './until.ts'
+import { holdLock } from './hold-lock.ts'
+import { backUpAsHurriedRole } from './time-limits.ts'
 
 /** A backup of a database that others are at work in. */
 let server: Postgres
@@ -68,31 +68,8 @@ describe('a locked table', () => {
   })
 
   it('is waited for, whatever time limits the role has', async () => {
-    await server.query(`
-      CREATE ROLE hurried SUPERUSER LOGIN PASSWORD 'hurried';
-      ALTER ROLE hurried SET statement_timeout = '200ms';
-      ALTER ROLE hurried SET lock_timeout = '200ms';
-      ALTER ROLE hurried SET idle_in_transaction_session_timeout = '200ms'`)
-    if (server.version >= 170_000) await server.query(`ALTER ROLE hurried SET transaction_timeout = '200ms'`)
-    // The facts about the server have to wait as well.
-    const facts = await holdLock(server, 'app', 'pg_extension')
-    const table = await holdLock(server, 'app', 'people')
-    const connection = { ...connectionTo(server, 'app'), user: 'hurried', password: 'hurried' }
-    const backup = backUp({ connection })
-    await until(async () => await isWaitingLongerThanItsLimit('psql'))
-    facts.release()
-    await until(async () => (await isDumpWaiting(server)) && (await isWaitingLongerThanItsLimit('pg_dump')))
-    table.release()
-    expect(await backup).toMatchObject({ database: 'app' })
+    expect(await backUpAsHurriedRole(server, 'app', 'people')).toMatchObject({ database: 'app' })
   })
-
-  async function isWaitingLongerThanItsLimit(program: string): Promise<boolean> {
-    const waiting = await server.query(
-      `SELECT 1 FROM pg_stat_activity WHERE application_name = '${program}' AND usename = 'hurried' AND wait_event_type = 'Lock'
-         AND clock_timestamp() - query_start > interval '1 s'`,
-    )
-    return waiting.length > 0
-  }
 })
 
 describe('a rate limit', () => {

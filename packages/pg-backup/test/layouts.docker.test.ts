@@ -19,6 +19,7 @@ import { SHOP } from './archive-shop.ts'
 import { containerPrograms, type ContainerPrograms } from './container-programs.ts'
 import { content } from './dump-archive.ts'
 import { connectionTo, temporaryStore, type TemporaryStore } from './harness.ts'
+import { backUpAsHurriedRole } from './time-limits.ts'
 
 /** Both layouts, in the clear and encrypted, of every supported major version, in three kinds of stores. */
 const hasDocker = await dockerAvailable()
@@ -99,4 +100,8 @@ describe.each(Object.keys(POSTGRES_SUITES).map(Number))('PostgreSQL %i', (versio
       await server.query('DROP DATABASE copy')
     },
   )
+
+  it('in time, whatever time limits the role has', async () => {
+    expect(await backUpAsHurriedRole(server, 'shop', 'customer', env)).toMatchObject({ database: 'shop' })
+  })
 })

@@ -7,7 +7,7 @@ import { startPostgres } from '@ops/testbed'
 import { describe, expect, it } from 'vitest'
 import { newBackupId, type BackupRef } from '../src/backup-set.ts'
 import { listLease } from '../src/lease-record.ts'
-import { acquireLease, type AcquireLeaseOptions, type Lease } from '../src/lease.ts'
+import { acquireLease, backupLease, type AcquireLeaseOptions, type Lease } from '../src/lease.ts'
 import { holdLock, isDumpWaiting } from './hold-lock.ts'
 import { startCli } from './start-cli.ts'
 import { until } from './until.ts'
@@ -28,7 +28,7 @@ export function describeLease(place: () => LeasePlace): void {
     id: newBackupId(new Date()),
   })
   const acquire = (backup: BackupRef, options: Partial<AcquireLeaseOptions> = {}): Promise<Lease> =>
-    acquireLease({ store: place().store, backup, now: () => new Date(), ...options })
+    acquireLease({ store: place().store, subject: backupLease(backup), ...options })
   /** A clock that is so much ahead. */
   const ahead = (milliseconds: number) => ({ now: () => new Date(Date.now() + milliseconds) })
 
@@ -49,13 +49,25 @@ export function describeLease(place: () => LeasePlace): void {
       expect([one.isHeld, other.isHeld]).toEqual([true, true])
     })
 
+    it('is for any work that has a folder of its own', async () => {
+      const subject = { folder: `main/work ${++databases}/lease/`, name: 'inventory' }
+      const { store } = place()
+      await using held = await acquireLease({ store, subject })
+      await expect(acquireLease({ store, subject })).rejects.toMatchObject({
+        code: 'BACKUP_LEASE_HELD',
+        message: expect.stringMatching(/^another inventory is under way: process /) as string,
+      })
+      await held.confirm()
+      expect(await listLease(store, subject.folder)).not.toHaveLength(0)
+    })
+
     it('is free again once it is released, and leaves one small object', async () => {
       const backup = newRun()
       for (let turn = 1; turn <= 3; turn += 1) {
         await using lease = await acquire(newRun(backup.database))
         await lease.confirm()
       }
-      expect(await listLease(place().store, backup)).toMatchObject([
+      expect(await listLease(place().store, backupLease(backup).folder)).toMatchObject([
         { turn: 3, step: Number.POSITIVE_INFINITY },
       ])
     })
@@ -90,14 +102,15 @@ export function describeLease(place: () => LeasePlace): void {
     it('goes on beyond its time when it is renewed', async () => {
       const backup = newRun()
       await using lease = await acquire(backup, { ttlMs: 6000 })
-      const steps = async (): Promise<number> => (await listLease(place().store, backup)).at(-1)!.step
+      const steps = async (): Promise<number> =>
+        (await listLease(place().store, backupLease(backup).folder)).at(-1)!.step
       // The fourth third of its time.
       while ((await steps()) < 4) await new Promise((resolve) => setTimeout(resolve, 50))
       expect(lease.signal?.aborted).toBe(false)
       await lease.confirm()
       await expect(acquire(newRun(backup.database))).rejects.toMatchObject({ code: 'BACKUP_LEASE_HELD' })
       // The objects of renewals do not pile up.
-      expect((await listLease(place().store, backup)).length).toBeLessThanOrEqual(3)
+      expect((await listLease(place().store, backupLease(backup).folder)).length).toBeLessThanOrEqual(3)
     })
 
     it('is taken over when it expired, and the run that was late is told', async () => {
@@ -195,7 +208,8 @@ async function acquireDead(
   options: { ttlMs: number; now: () => Date },
 ): Promise<void> {
   const { putLeaseStep, newLeaseRecord, leaseKey, CLAIM } = await import('../src/lease-record.ts')
-  await putLeaseStep(store, leaseKey(backup, 1, CLAIM), newLeaseRecord(backup, options.ttlMs, options.now()))
+  const key = leaseKey(backupLease(backup).folder, 1, CLAIM)
+  await putLeaseStep(store, key, newLeaseRecord(backup.id, options.ttlMs, options.now()))
 }
 
 interface Contenders extends AsyncDisposable {

@@ -6,7 +6,7 @@ import {
   startReplica,
   type Postgres,
 } from '@ops/testbed'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createBackup, type BackupProgress } from '../src/create-backup.ts'
 import { connectionTo, temporaryStore } from './harness.ts'
 import { until } from './until.ts'
@@ -23,11 +23,13 @@ beforeAll(async () => {
     `CREATE TABLE people AS SELECT i AS id, repeat('x', 1000) AS name FROM generate_series(1, 20000) i`,
     'app',
   )
-  // What stands in the way of replaying is cancelled at once.
+  // What stands in the way of replaying is cancelled at once; and said in German, where PostgreSQL speaks it.
+  vi.stubEnv('LANGUAGE', 'de')
   replica = await startReplica({
     primary,
-    settings: { max_standby_streaming_delay: '0', hot_standby_feedback: 'off' },
+    settings: { max_standby_streaming_delay: '0', hot_standby_feedback: 'off', lc_messages: 'C.UTF-8' },
   })
+  vi.unstubAllEnvs()
   await until(hasCaughtUp)
 })
 
@@ -102,18 +104,21 @@ describe('a backup from a replica', () => {
     const [at] = await primary.query('SELECT pg_current_wal_lsn() AS lsn')
     await until(async () => {
       const [received] = await replica.query(
-        `SELECT pg_last_wal_receive_lsn() >= '${String(at!['lsn'])}' AND pg_last_wal_replay_lsn() < '${String(at!['lsn'])}' AS is`,
+        `SELECT pg_last_wal_receive_lsn() >= '${String(at!['lsn'])}' AS is`,
       )
       return received!['is'] === true
     })
   }
 
-  it('that conflicts with replaying is explained: what happened, and what to set', async () => {
+  it('that conflicts with replaying is explained, whatever language the server speaks', async () => {
+    const division = await replica.query('SELECT 1 / 0').catch((error: Error) => error.message)
+    const conflict =
+      division === 'Division durch Null' ? 'Konflikt mit der Wiederherstellung' : 'conflict with recovery'
     await using run = await conflictingBackup(1)
     await expect(run.backup).rejects.toMatchObject({
       code: 'BACKUP_REPLICA_CONFLICT',
       message: expect.stringMatching(
-        /conflict with recovery.*--attempts.*hot_standby_feedback = on.*max_standby_streaming_delay/s,
+        new RegExp(`${conflict}.*--attempts.*hot_standby_feedback = on.*max_standby_streaming_delay`, 's'),
       ) as string,
     })
     expect(await run.place.files()).toEqual([])

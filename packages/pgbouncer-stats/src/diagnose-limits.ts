@@ -1,20 +1,15 @@
 /** What databases, clients and server connections say together. */
 import type { Diagnosis } from './diagnosis.ts'
 import type { Snapshot } from './read-pgbouncer.ts'
+import type { PoolRow } from './show-rows.ts'
 
 /** PgBouncer logs in once at a time in each pool, so these are as many pools. */
 const MANY_SERVER_LOGINS = 3
 
-export function diagnoseDatabases({ databases = [], state = [] }: Snapshot): Diagnosis[] {
-  const paused = databases.filter((database) => database.paused && database.name !== 'pgbouncer')
-  const findings = paused.map(({ name }): Diagnosis => ({
-    code: 'database-paused',
-    severity: 'critical',
-    subject: name,
-    message: `the database "${name}" is paused: its clients wait`,
-    evidence: { paused: 1 },
-    nextStep: `RESUME ${name} on the admin console, if maintenance is over`,
-  }))
+export function diagnoseDatabases({ databases = [], pools = [], state = [] }: Snapshot): Diagnosis[] {
+  const findings = databases
+    .filter(({ name, paused }) => paused && name !== 'pgbouncer')
+    .map(({ name }) => diagnosePause(name, pools))
   for (const { name } of databases.filter(({ disabled }) => disabled)) {
     findings.push({
       code: 'database-disabled',
@@ -49,6 +44,28 @@ export function diagnoseDatabases({ databases = [], state = [] }: Snapshot): Dia
     })
   }
   return findings
+}
+
+/** PAUSE itself is answered only when every transaction has ended. */
+function diagnosePause(name: string, pools: readonly PoolRow[]): Diagnosis {
+  const inUse = pools
+    .filter(({ database }) => database === name)
+    .reduce((sum, { svActive, svTested }) => sum + svActive + svTested, 0)
+  const connections = inUse === 1 ? 'connection that is' : 'connections that are'
+  return {
+    code: 'database-paused',
+    severity: 'critical',
+    subject: name,
+    message:
+      inUse === 0
+        ? `the database "${name}" is paused: its clients wait`
+        : `the database "${name}" is being paused: its clients wait, and PAUSE waits for ${inUse} server ${connections} in use`,
+    evidence: { inUse },
+    nextStep:
+      inUse === 0
+        ? `RESUME ${name} on the admin console, if maintenance is over`
+        : `end the transactions in the way (pg_stat_activity, oldest xact_start first), or RESUME ${name} on another admin console to give up`,
+  }
 }
 
 export function diagnoseClients({

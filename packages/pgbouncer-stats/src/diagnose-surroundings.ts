@@ -2,15 +2,14 @@
 import type { Diagnosis } from './diagnosis.ts'
 import type { Snapshot } from './read-pgbouncer.ts'
 
-export function diagnoseDns(
-  { lists = [], dnsHosts = [] }: Snapshot,
-  before: Snapshot | undefined,
-): Diagnosis[] {
-  const pending = lists.find(({ list }) => list === 'dns_pending')?.items ?? 0
-  const pendingBefore = before?.lists?.find(({ list }) => list === 'dns_pending')?.items ?? 0
-  const findings: Diagnosis[] = dnsHosts
-    .filter(({ addrs }) => addrs === null)
-    .map(({ hostname }) => ({
+export function diagnoseDns(now: Snapshot, before: Snapshot | undefined): Diagnosis[] {
+  const asked = unanswered(now)
+  const askedBefore = before === undefined ? new Map<string, number>() : unanswered(before)
+  const nameless = (now.dnsHosts ?? []).filter(
+    ({ addrs, hostname }) => addrs === null && !asked.has(hostname),
+  )
+  return [
+    ...nameless.map(({ hostname }): Diagnosis => ({
       code: 'dns-no-address',
       severity: 'critical',
       subject: hostname,
@@ -18,18 +17,38 @@ export function diagnoseDns(
       evidence: { hostname },
       nextStep:
         'check the name and the resolver; dns_nxdomain_ttl says how long PgBouncer remembers a failure',
-    }))
-  if (pending > 0 && pendingBefore > 0) {
-    findings.push({
-      code: 'dns-slow',
-      severity: 'warning',
-      subject: 'PgBouncer',
-      message: `${pending} DNS queries are not answered`,
-      evidence: { pending },
-      nextStep: 'check the resolver that PgBouncer uses (resolv_conf)',
+    })),
+    ...[...asked]
+      .filter(([hostname]) => askedBefore.has(hostname))
+      .map(([hostname, logins]): Diagnosis => ({
+        code: 'dns-slow',
+        severity: 'warning',
+        subject: hostname,
+        message: `the resolver has not answered for "${hostname}" yet: ${logins} new server connections wait for its address`,
+        evidence: { hostname, logins },
+        nextStep: 'check the resolver that PgBouncer uses (/etc/resolv.conf, or its setting resolv_conf)',
+      })),
+  ]
+}
+
+/**
+ * Names that PgBouncer has asked for and has no answer to, with the server connections that wait for it.
+ * A failure would have time left in which it is remembered. SHOW LISTS does not tell: its `dns_pending`
+ * is always 0, and its `dns_queries` is counted down for names from the cache as well.
+ */
+function unanswered({ databases = [], dnsHosts = [], pools = [] }: Snapshot): Map<string, number> {
+  const open = dnsHosts
+    .filter(({ addrs, ttlSeconds }) => addrs === null && ttlSeconds === 0)
+    .map(({ hostname }): [string, number] => {
+      const behind = new Set(
+        databases.filter(({ host }) => host?.split(',').includes(hostname)).map(({ name }) => name),
+      )
+      const logins = pools
+        .filter(({ database }) => behind.has(database))
+        .reduce((sum, { svLogin }) => sum + svLogin, 0)
+      return [hostname, logins]
     })
-  }
-  return findings
+  return new Map(open.filter(([, logins]) => logins > 0))
 }
 
 /** More than this share of parses reach PostgreSQL: the cache of prepared statements does not hold them. */

@@ -66,6 +66,12 @@ describe('pgbouncer-stats', () => {
     await bouncer.query('SELECT 1')
     await bouncer.admin('PAUSE postgres')
     const waiting = bouncer.query('SELECT 1')
+    // PgBouncer forgets to list a database of the entry `*` that has neither clients nor servers, paused or not.
+    await until(
+      'the client of the paused database',
+      async () => await bouncer.admin('SHOW POOLS'),
+      (pools) => pools.some((pool) => pool['database'] === 'postgres' && Number(pool['cl_waiting']) === 1),
+    )
     const { code, stdout } = await run(['diagnose', '--interval', '0s', '--json'], env)
     await bouncer.admin('RESUME postgres')
     await waiting
@@ -112,6 +118,7 @@ describe('pgbouncer-stats', () => {
     const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
     const [take, giveBack] = ['\u001B[?1049h\u001B[?25l', '\u001B[?25h\u001B[?1049l']
     await until(
+      'three screens',
       () => Promise.resolve(screen),
       (text) => text.split('PgBouncer ').length > 3,
     )

@@ -1,21 +1,38 @@
-import { readFileSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
-import type { PgBouncer } from '@ops/testbed'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startFaultProxy, type PgBouncer } from '@ops/testbed'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { existsIn, findSetting } from '../src/config-settings.ts'
 import { diagnose, type Diagnosis } from '../src/diagnose.ts'
 import { readPgBouncer, type Snapshot } from '../src/read-pgbouncer.ts'
 import { asStatsUser, startPooledServer, type PooledServer } from './pooled-server.ts'
 import { until } from './until.ts'
 
 let server: PooledServer
+const folder = mkdtempSync(join(tmpdir(), 'diagnose-test-'))
 beforeAll(async () => {
+  // PgBouncer may run as somebody else.
+  chmodSync(folder, 0o755)
+  // This machine alone: whatever the network's resolver is like, the answer comes at once.
+  const resolvConf = join(folder, 'resolv.conf')
+  writeFileSync(resolvConf, 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n')
   server = await startPooledServer({
-    settings: { pool_mode: 'transaction', default_pool_size: '2', max_client_conn: '50' },
+    settings: {
+      pool_mode: 'transaction',
+      default_pool_size: '2',
+      max_client_conn: '50',
+      resolv_conf: resolvConf,
+    },
   })
 })
-afterAll(() => server.stop())
+afterAll(async () => {
+  await server.stop()
+  rmSync(folder, { recursive: true })
+})
 
 type Servers = ReturnType<PooledServer['get']>
 
@@ -31,9 +48,14 @@ const untilFound = async (
   postgresConnections?: number,
 ): Promise<Diagnosis> => {
   const facts = postgresConnections === undefined ? {} : { postgresConnections }
-  const findings = await until(
-    async () => diagnose(await look(servers), undefined, facts),
-    (given) => codes(given).includes(code),
+  const { findings } = await until(
+    `diagnose to find ${code}`,
+    async () => {
+      const snapshot = await look(servers)
+      const { databases, failures, lists, pools } = snapshot
+      return { findings: diagnose(snapshot, undefined, facts), failures, pools, databases, lists }
+    },
+    (seen) => codes(seen.findings).includes(code),
   )
   return findings.find((finding) => finding.code === code)!
 }
@@ -68,6 +90,19 @@ async function sockets({ port }: PgBouncer, count: number): Promise<Socket[]> {
   )
 }
 
+/** What a driver does when a statement's time is over; PgBouncer closes the connection when it is done. */
+async function sendCancel({ port }: PgBouncer, client: Client): Promise<void> {
+  const { processID, secretKey } = client as unknown as { processID: number; secretKey: number }
+  const request = Buffer.alloc(16)
+  request.writeInt32BE(16, 0)
+  request.writeInt32BE(80_877_102, 4)
+  request.writeInt32BE(processID, 8)
+  request.writeInt32BE(secretKey, 12)
+  const socket = connect(port, '127.0.0.1').on('error', () => undefined)
+  socket.resume().write(request)
+  await once(socket, 'close')
+}
+
 describe('diagnose on a real PgBouncer', () => {
   it('finds nothing while nothing is wrong', async (context) => {
     const servers = server.get(context)
@@ -86,6 +121,7 @@ describe('diagnose on a real PgBouncer', () => {
     expect(found.message).toContain('held by nightly-report (2)')
     const first = await look(servers)
     const findings = await until(
+      'diagnose to find wait-grows',
       async () => diagnose(first, await look(servers)),
       (given) => codes(given).includes('wait-grows'),
     )
@@ -112,13 +148,32 @@ describe('diagnose on a real PgBouncer', () => {
 
   it('says that a database is paused, or disabled', async (context) => {
     const servers = server.get(context)
-    await servers.bouncer.query('SELECT 1', 'template1')
-    await servers.bouncer.admin('PAUSE template1')
-    expect(await untilFound(servers, 'database-paused')).toMatchObject({ subject: 'template1' })
-    await servers.bouncer.admin('RESUME template1')
-    await servers.bouncer.admin('DISABLE template1')
-    expect(await untilFound(servers, 'database-disabled')).toMatchObject({ subject: 'template1' })
-    await servers.bouncer.admin('ENABLE template1')
+    const { bouncer, postgres } = servers
+    // Under a name of its own: what only the entry `*` knows is not listed while it has neither clients nor servers.
+    await addDatabase(bouncer, `shop = host=${postgres.host} port=${postgres.port} dbname=postgres`)
+    await bouncer.query('SELECT 1', 'shop')
+    await bouncer.admin('PAUSE shop')
+    expect(await untilFound(servers, 'database-paused')).toMatchObject({
+      subject: 'shop',
+      evidence: { inUse: 0 },
+    })
+    await bouncer.admin('RESUME shop')
+    await bouncer.admin('DISABLE shop')
+    expect(await untilFound(servers, 'database-disabled')).toMatchObject({ subject: 'shop' })
+    await bouncer.admin('ENABLE shop')
+  })
+
+  it('says that a PAUSE still waits for transactions', async (context) => {
+    const servers = server.get(context)
+    const [holder] = await clientsOf(servers, 1, 'nightly-report')
+    await holder!.query('BEGIN')
+    const pausing = servers.bouncer.admin('PAUSE postgres')
+    const found = await untilFound(servers, 'database-paused')
+    expect(found.message).toContain('PAUSE waits for 1 server connection that is in use')
+    await holder!.query('COMMIT')
+    await pausing
+    await servers.bouncer.admin('RESUME postgres')
+    await holder!.end()
   })
 
   it('says that all of PgBouncer is paused, or before 1.19, which hides it, names that as a cause', async (context) => {
@@ -178,6 +233,28 @@ describe('diagnose on a real PgBouncer', () => {
     expect(await untilFound(servers, 'dns-no-address')).toMatchObject({ subject: 'postgres.invalid' })
     await servers.bouncer.admin('KILL nowhere')
     await failing
+  })
+
+  it('says that clients cancel in numbers, while PostgreSQL takes no new connections', async (context) => {
+    const servers = server.get(context)
+    const { bouncer, postgres } = servers
+    await using network = await startFaultProxy({ target: postgres })
+    await addDatabase(bouncer, `slow = host=${network.host} port=${network.port} dbname=postgres`)
+    // PgBouncer drops a cancel request that has waited for ten seconds, if it knows such a limit.
+    const hasLimit = existsIn(findSetting('cancel_wait_timeout')!, bouncer.version)
+    if (hasLimit) await bouncer.admin('SET cancel_wait_timeout = 0')
+    const client = new Client({ connectionString: bouncer.url('slow') })
+    client.on('error', () => undefined)
+    await client.connect()
+    await client.query('BEGIN')
+    network.stall()
+    const cancels = Array.from({ length: 12 }, () => sendCancel(bouncer, client))
+    const found = await untilFound(servers, 'cancel-storm')
+    expect(found).toMatchObject({ subject: `slow/${postgres.user}`, evidence: { cancels: 12 } })
+    network.heal()
+    await Promise.all(cancels)
+    await client.end()
+    if (hasLimit) await bouncer.admin('SET cancel_wait_timeout = 10')
   })
 
   it('says that a server lets nobody in, and that logins pile up', async (context) => {

@@ -149,7 +149,7 @@ describe('a real PgBouncer', () => {
       const { pools } = await readPgBouncer({ connection: asStatsUser(bouncer), show: ['pools'] })
       return pools?.find(({ database }) => database === 'postgres')
     }
-    const pool = await until(poolOf, (row) => row?.clWaiting === 1)
+    const pool = await until('one client that waits', poolOf, (row) => row?.clWaiting === 1)
     expect(pool).toMatchObject({ svActive: 0 })
     await admin.query('RESUME')
     await waiting
@@ -189,7 +189,7 @@ describe('a real PgBouncer', () => {
         () => 'answered',
         (error: { code: string }) => error.code,
       )
-    await until(outcome, (code) => code === 'PGBOUNCER_UNREACHABLE')
+    await until('PgBouncer to be gone', outcome, (code) => code === 'PGBOUNCER_UNREACHABLE')
     await bouncer.restart()
     expect((await console_.query('SHOW POOLS')).columns).toContain('cl_active')
   })

@@ -67,7 +67,11 @@ describe('readPgBouncer', () => {
       const { pools } = await readPgBouncer({ connection: asStatsUser(bouncer), show: ['pools'] })
       return pools?.find(({ database }) => database === 'template1')
     }
-    const pool = await until(poolOf, (row) => row !== undefined && row.maxWaitSeconds % 1 > 0)
+    const pool = await until(
+      'a client that waits for a part of a second',
+      poolOf,
+      (row) => row !== undefined && row.maxWaitSeconds % 1 > 0,
+    )
     expect(pool).toMatchObject({ clActive: 1, clWaiting: 1, svActive: 1 })
     await holder.query('COMMIT')
     await waiting

@@ -22,6 +22,10 @@ interface DrillFacts {
 
 interface Results {
   readonly ageMs: number
+  /** Of what was restored. @default the whole backup's */
+  readonly manifest?: Manifest
+  /** What was not restored, in words. */
+  readonly leftOut?: readonly string[]
   readonly restored?: RestoreResult
   readonly recoveryMs?: number
   readonly target?: VerificationReport['target']
@@ -36,6 +40,7 @@ const NOT_ABOUT_THE_BACKUP: ReadonlySet<CheckName> = new Set(['freshness', 'dura
 
 export function buildReport(facts: DrillFacts, results: Results): VerificationReport {
   const { manifest, startedAt, phases } = facts
+  const { tables, sequences, largeObjects, schemaObjects, extensions } = results.manifest ?? manifest
   const checks = facts.checks.outcomes(checkNames, results.stoppedBy ?? 'it was not reached')
   const failed = checks.filter((each) => each.result === 'fail').map((each) => each.check)
   return {
@@ -64,13 +69,13 @@ export function buildReport(facts: DrillFacts, results: Results): VerificationRe
     phases,
     checks,
     totals: {
-      tables: manifest.tables.length,
-      rows: sum(manifest.tables.map((table) => table.rows)),
-      bytes: sum(manifest.tables.map((table) => table.bytes)),
-      sequences: manifest.sequences.length,
-      largeObjects: manifest.largeObjects.count,
-      schemaObjects: manifest.schemaObjects.length,
-      extensions: manifest.extensions.length,
+      tables: tables.length,
+      rows: sum(tables.map((table) => table.rows)),
+      bytes: sum(tables.map((table) => table.bytes)),
+      sequences: sequences.length,
+      largeObjects: largeObjects.count,
+      schemaObjects: schemaObjects.length,
+      extensions: extensions.length,
     },
     tables: results.tables ?? [],
     differences: facts.checks.differences,
@@ -85,8 +90,10 @@ function notChecked({ options }: DrillFacts, checks: readonly CheckOutcome[], re
   const skipped = checks
     .filter((each) => each.result === 'skipped')
     .map(({ check, reason }) => `${check}: ${reason}`)
-  if (results.restored === undefined) return skipped
+  const { leftOut = [], restored } = results
+  if (restored === undefined) return [...leftOut, ...skipped]
   return [
+    ...leftOut,
     "the database's own properties (ALTER DATABASE … SET, its grants and comment): the scratch database has another name",
     ...(options.noOwner === true ? ['owners: restored without them'] : []),
     ...(options.noPrivileges === true ? ['grants: restored without them'] : []),

@@ -1,7 +1,7 @@
 import { isProgramError } from '@ops/internal-subprocess'
 import { quoteIdentifier, quoteLiteral, runPsql, type Manifest, type PgConnection } from '@ops/pg-backup'
 import { RestoreVerifyError } from './restore-verify-error.ts'
-import type { ClusterNeeds } from './schema-script.ts'
+import type { SchemaFacts } from './schema-script.ts'
 import type { Target } from './targets/target.ts'
 
 /** What to do about what the target's cluster does not have and the backup takes for granted. */
@@ -19,7 +19,7 @@ export interface AdaptOptions {
 export interface PrepareOptions extends AdaptOptions {
   readonly target: Target
   readonly manifest: Manifest
-  readonly needs: ClusterNeeds
+  readonly needs: Pick<SchemaFacts, 'roles' | 'grantees' | 'tablespaces'>
   /** Nothing of the backup will be given to its owners, and nothing granted. */
   readonly skipOwners: boolean
   readonly skipGrants: boolean
@@ -51,13 +51,23 @@ export async function prepareTarget(options: PrepareOptions): Promise<Preparatio
   const lacks = await whatIsMissing(options, session)
   const createRoles = (options.roles ?? (target.isEphemeral ? 'create' : 'require')) === 'create'
   refuse([
-    ...lacks.extensions.map((name) => `the extension "${name}" (install its package where the target runs)`),
+    ...lacks.extensions.map(
+      (name) =>
+        `the extension "${name}" (install its package where the target runs, or leave it out: --without-extension)`,
+    ),
     ...(createRoles ? [] : lacks.roles.map((name) => `the role "${name}"`)),
   ])
   const adaptations: string[] = []
   if (lacks.roles.length > 0) {
     await runPsql(
-      lacks.roles.map((name) => `CREATE ROLE ${quoteIdentifier(name)} NOLOGIN;`).join('\n'),
+      lacks.roles
+        .map(quoteIdentifier)
+        .map(
+          (role) =>
+            // By the comment, a given server knows what to drop with the scratch database.
+            `CREATE ROLE ${role} NOLOGIN;\nCOMMENT ON ROLE ${role} IS ${quoteLiteral(target.database)};`,
+        )
+        .join('\n'),
       session,
     )
     adaptations.push(`roles that the target lacked were made for the drill: ${lacks.roles.join(', ')}`)
@@ -95,7 +105,8 @@ async function whatIsMissing(
   session: Session,
 ): Promise<Lacks> {
   const owners = options.skipOwners ? [] : manifest.schemaObjects.map((object) => object.owner)
-  const roles = options.skipGrants ? owners : [...owners, ...needs.roles]
+  const grantees = options.skipGrants ? [] : needs.grantees
+  const roles = [...owners, ...grantees, ...needs.roles]
   const has = JSON.parse(
     await runPsql(
       `SELECT json_build_object(

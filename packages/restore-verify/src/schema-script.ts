@@ -157,10 +157,20 @@ export async function definitionsOf(
   return found
 }
 
-/** What a schema takes for granted of the cluster that it is restored into. */
-export interface ClusterNeeds {
+/** What a drill has to know of an archive's schema before it restores it. */
+export interface SchemaFacts {
+  /** Roles that policies and user mappings name: the cluster must have them. */
   readonly roles: Set<string>
+  /** Roles that grants name. */
+  readonly grantees: Set<string>
+  /** Those that things lie in. */
   readonly tablespaces: Set<string>
+  /** Constraints that are NOT VALID or NOT ENFORCED: `schema.table constraint`. */
+  readonly notValidated: Set<string>
+}
+
+export function noSchemaFacts(): SchemaFacts {
+  return { roles: new Set(), grantees: new Set(), tablespaces: new Set(), notValidated: new Set() }
 }
 
 const IDENTIFIER = '(?:"(?:[^"]|"")+"|[^\\s",;()]+)'
@@ -174,14 +184,19 @@ const POLICY = new RegExp(
 )
 const MAPPING = new RegExp(`^CREATE USER MAPPING FOR (${IDENTIFIER}) `)
 
-/** The roles that grants, policies and user mappings name, and the tablespaces that things lie in. */
-export async function clusterNeeds(schema: AsyncIterable<ScriptEntry>): Promise<ClusterNeeds> {
-  const needs: ClusterNeeds = { roles: new Set(), tablespaces: new Set() }
+const NOT_VALIDATED = /\bNOT (?:VALID|ENFORCED);$/
+
+export async function schemaFacts(schema: AsyncIterable<ScriptEntry>): Promise<SchemaFacts> {
+  const facts = noSchemaFacts()
   for await (const entry of schema) {
-    if (entry.tablespace !== undefined && entry.tablespace !== '') needs.tablespaces.add(entry.tablespace)
-    for (const role of rolesOf(entry)) if (role !== 'public') needs.roles.add(role)
+    const { type, name, tablespace, definition } = entry
+    if (tablespace !== undefined && tablespace !== '') facts.tablespaces.add(tablespace)
+    for (const role of rolesOf(entry))
+      if (role !== 'public') facts[type.endsWith('ACL') ? 'grantees' : 'roles'].add(role)
+    if (type.endsWith('CONSTRAINT') && NOT_VALIDATED.test(definition))
+      facts.notValidated.add(`${entry.schema}.${name}`)
   }
-  return needs
+  return facts
 }
 
 function rolesOf({ type, definition }: ScriptEntry): string[] {

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { isProgramError } from '@ops/internal-subprocess'
 import type { ObjectStore } from '@ops/object-store'
 import {
@@ -6,6 +8,7 @@ import {
   digestDatabase,
   findBackup,
   isBackupError,
+  openTableOfContents,
   readManifest,
   type BackupKeys,
   type BackupRef,
@@ -14,6 +17,7 @@ import {
   type PgConnection,
   type RestoreResult,
 } from '@ops/pg-backup'
+import { isArchiveError, readTableOfContents } from '@ops/pg-backup/archive'
 import { buildReport } from './build-report.ts'
 import { checkAmcheck } from './checks/amcheck.ts'
 import { checkAssertions, type Assertion } from './checks/assertions.ts'
@@ -30,20 +34,25 @@ import { compareSchema, withDefinitions } from './checks/schema.ts'
 import { checkSequences } from './checks/sequences.ts'
 import { checkValidity } from './checks/validity.ts'
 import { withinDiskLimit } from './disk-limit.ts'
+import { restWithout, type Rest } from './left-out.ts'
 import { prepareTarget, type AdaptOptions } from './prepare-target.ts'
 import { readStored } from './read-stored.ts'
+import { withRealPrograms } from './real-programs.ts'
 import { recordDrill } from './record.ts'
 import type { CheckName, PhaseTime, TableVerdict, VerificationReport } from './report.ts'
 import { RestoreVerifyError } from './restore-verify-error.ts'
 import {
   archiveSchema,
-  clusterNeeds,
   databaseSchema,
   definitionsOf,
-  type ClusterNeeds,
+  noSchemaFacts,
+  schemaFacts,
+  type SchemaFacts,
 } from './schema-script.ts'
+import { openStaging, type Staging } from './staging.ts'
 import { openTarget, type Target, type TargetOptions } from './targets/target.ts'
 
+/** How far a drill is. */
 export type VerifyProgress = {
   readonly phase: PhaseTime['phase']
   /** Bytes done in this phase, where it is a matter of bytes. */
@@ -52,6 +61,7 @@ export type VerifyProgress = {
   readonly rows?: number
 }
 
+/** Options of {@link verifyRestore}. */
 export interface VerifyRestoreOptions extends AdaptOptions, BackupKeys {
   readonly store: ObjectStore
   /** @default 'main' */
@@ -74,6 +84,11 @@ export interface VerifyRestoreOptions extends AdaptOptions, BackupKeys {
   readonly maxAgeMs?: number
   /** The RTO: restoring, with the start of an ephemeral server, may take this long. @default no limit */
   readonly maxRecoveryMs?: number
+  /**
+   * Extensions that are left out, with everything that needs them: for a target that lacks them. The
+   * report names what was left out, and nothing of it is proven. @default none
+   */
+  readonly withoutExtensions?: readonly string[]
   /** Restore without owners; they are then not compared, and the report says so. @default false */
   readonly noOwner?: boolean
   /** Restore without GRANTs; they are then not compared, and the report says so. @default false */
@@ -140,7 +155,12 @@ async function beginDrill(options: VerifyRestoreOptions, backup: BackupRef): Pro
   const manifestSha256 = createHash('sha256')
     .update(text ?? '')
     .digest('hex')
-  return { options, manifest, manifestSha256, checks, phases: [], env, now, startedAt }
+  const realEnv = await withRealPrograms(env, {
+    major: manifest.server.major,
+    // Those that a drill starts itself have a socket of its own.
+    host: options.target?.kind === 'server' ? options.target.connection?.host : '/',
+  })
+  return { options, manifest, manifestSha256, checks, phases: [], env: realEnv, now, startedAt }
 }
 
 async function runDrill(drill: Drill): Promise<VerificationReport> {
@@ -155,10 +175,11 @@ async function runDrill(drill: Drill): Promise<VerificationReport> {
     return buildReport(drill, { ageMs, stoppedBy: 'the backup is damaged, so nothing was restored' })
 
   const opened = performance.now()
+  await using staging = await timed(drill, 'start', () => stagingOf(drill))
   const target = await timed(drill, 'start', () => openTargetOf(drill))
   try {
     const parts = await withinDiskLimit(target, { env, signal }, (within) =>
-      restoreAndCompare(drill, target, within, opened),
+      restoreAndCompare(drill, { target, stagingFolder: staging?.folder, opened, signal: within }),
     )
     await timed(drill, 'clean up', () => target.close())
     return buildReport(drill, { ageMs, ...parts })
@@ -178,31 +199,48 @@ function openTargetOf({ options, manifest, env, now }: Drill): Promise<Target> {
   return openTarget(target, { manifest, env, now: now(), signal, logger })
 }
 
+/** A backup in directory layout, several jobs and a list of what to restore take a folder. */
+async function stagingOf({ options, manifest, now }: Drill): Promise<Staging | undefined> {
+  const { jobs = 1, withoutExtensions = [], stagingFolder: parent, logger } = options
+  if (manifest.layout !== 'directory' && jobs === 1 && withoutExtensions.length === 0) return undefined
+  return openStaging({ parent, now: now(), logger })
+}
+
+/** Where a drill takes place. */
+interface Stage {
+  readonly target: Target
+  /** Its own, if it has one. */
+  readonly stagingFolder: string | undefined
+  /** When the target began to be opened, on the clock of `performance`. */
+  readonly opened: number
+  readonly signal: AbortSignal | undefined
+}
+
 interface RestoredParts {
+  /** Of what was restored. */
+  readonly manifest: Manifest
   readonly restored?: RestoreResult
   readonly recoveryMs?: number
   readonly target?: VerificationReport['target']
   readonly tables?: readonly TableVerdict[]
   readonly adaptations: readonly string[]
+  readonly leftOut: readonly string[]
   readonly stoppedBy?: string
 }
 
-async function restoreAndCompare(
-  drill: Drill,
-  target: Target,
-  signal: AbortSignal | undefined,
-  opened: number,
-): Promise<RestoredParts> {
-  const { options, manifest, checks, env } = drill
+async function restoreAndCompare(drill: Drill, stage: Stage): Promise<RestoredParts> {
+  const { target, stagingFolder, opened, signal } = stage
+  const { options, checks, env } = drill
   const { store, noOwner = false, noPrivileges = false, onProgress } = options
   const connection = { ...target.connection, database: target.database }
-  const needs = await timed(drill, 'start', () => needsOf(drill, signal))
+  const { manifest, leftOut, listFile } = await timed(drill, 'start', () => restOf(drill, stage))
+  const facts = await timed(drill, 'start', () => factsOf(drill, stage))
   const { adaptations, noTablespaces } = await timed(drill, 'start', () =>
     prepareTarget({
       ...options,
       target,
       manifest,
-      needs,
+      needs: facts,
       skipOwners: noOwner,
       skipGrants: noPrivileges,
       env,
@@ -212,11 +250,12 @@ async function restoreAndCompare(
   let restored: RestoreResult | undefined
   const restoring = {
     store,
-    manifest,
+    manifest: drill.manifest,
     connection,
     ...keysOf(options),
     jobs: options.jobs,
-    stagingFolder: options.stagingFolder,
+    stagingFolder,
+    listFile,
     allowNonEmpty: true,
     checkFirst: false,
     noOwner,
@@ -238,7 +277,7 @@ async function restoreAndCompare(
       ),
     ),
   )
-  if (!cameBack) return { adaptations, stoppedBy: 'the restore failed' }
+  if (!cameBack) return { manifest, adaptations, leftOut, stoppedBy: 'the restore failed' }
   const recoveryMs = performance.now() - opened
   await checks.make('duration', () => checkDuration(recoveryMs, options.maxRecoveryMs))
 
@@ -253,7 +292,7 @@ async function restoreAndCompare(
       const found = compareSchema(manifest.schemaObjects, contents.objects, wanted)
       return {
         differences: await withDefinitions(found, {
-          archive: (names) => definitionsOf(archiveOf(drill, signal), names),
+          archive: (names) => definitionsOf(archiveOf(drill, stage), names),
           restored: (names) => definitionsOf(databaseSchema({ connection, pgDumpMajor, env, signal }), names),
         }),
       }
@@ -264,11 +303,13 @@ async function restoreAndCompare(
   })
   await timed(drill, 'inspect', async () => {
     const psql = { connection, env, signal }
-    await checks.make('validity', () => checkValidity(psql))
+    await checks.make('validity', () => checkValidity(facts.notValidated, psql))
     await checks.make('collations', () => checkCollations(psql))
     await checks.make('assertions', () => checkAssertions(options.assertions ?? [], manifest.startedAt, psql))
   })
   return {
+    manifest,
+    leftOut,
     restored,
     recoveryMs,
     tables: checks.isOn('rows') ? tables : [],
@@ -322,22 +363,52 @@ async function digestAndCheck(
 
 function archiveOf(
   { options, manifest, env }: Drill,
-  signal: AbortSignal | undefined,
+  { stagingFolder, signal }: Stage,
 ): ReturnType<typeof archiveSchema> {
-  const { store, stagingFolder } = options
+  const { store } = options
   return archiveSchema({ ...keysOf(options), store, stagingFolder, manifest, env, signal })
 }
 
-/** An archive that cannot even be read this far needs nothing: restoring it says what is wrong with it. */
-async function needsOf(drill: Drill, signal: AbortSignal | undefined): Promise<ClusterNeeds> {
+/** An archive that cannot even be read this far is restored all the same, which says what is wrong with it. */
+async function ifReadable<T>({ signal }: Stage, work: () => Promise<T>): Promise<T | undefined> {
   try {
-    return await clusterNeeds(archiveOf(drill, signal))
+    return await work()
   } catch (error) {
     const isUnreadable =
-      isProgramError(error) || (isBackupError(error) && error.code === 'BACKUP_OBJECT_DAMAGED')
+      isProgramError(error) ||
+      isArchiveError(error) ||
+      (isBackupError(error) && error.code === 'BACKUP_OBJECT_DAMAGED')
     if (!isUnreadable || signal?.aborted === true) throw error
-    return { roles: new Set(), tablespaces: new Set() }
+    return undefined
   }
+}
+
+async function factsOf(drill: Drill, stage: Stage): Promise<SchemaFacts> {
+  return (await ifReadable(stage, () => schemaFacts(archiveOf(drill, stage)))) ?? noSchemaFacts()
+}
+
+/** The backup without the extensions that are left out. */
+async function restOf(
+  { options, manifest }: Drill,
+  stage: Stage,
+): Promise<Pick<Rest, 'manifest' | 'leftOut'> & { readonly listFile?: string }> {
+  const { store, withoutExtensions = [] } = options
+  const { stagingFolder, signal } = stage
+  if (withoutExtensions.length === 0) return { manifest, leftOut: [] }
+  const entries = await ifReadable(stage, async () =>
+    readTableOfContents(
+      await openTableOfContents({ ...keysOf(options), store, manifest, signal }),
+      manifest.layout,
+    ),
+  )
+  if (entries === undefined) {
+    const extensions = manifest.extensions.filter(({ name }) => !withoutExtensions.includes(name))
+    return { manifest: { ...manifest, extensions }, leftOut: [] }
+  }
+  const { list, ...rest } = restWithout(withoutExtensions, entries, manifest)
+  const listFile = join(stagingFolder!, 'restore.list')
+  await writeFile(listFile, list, { mode: 0o600 })
+  return { ...rest, listFile }
 }
 
 /** Adds the time to the phase, which may come in several pieces. */

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { zstdCompressSync } from 'node:zlib'
-import { createBackup, type Manifest } from '@ops/pg-backup'
+import { createBackup, type Manifest, type ManifestObject } from '@ops/pg-backup'
 import { startPostgres, type Postgres } from '@ops/testbed'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
@@ -32,6 +32,8 @@ let backup: BackupFiles
 let yesterday: BackupFiles
 let other: BackupFiles
 let encrypted: BackupFiles
+let inFolders: BackupFiles
+let otherInFolders: BackupFiles
 
 async function take(database: string, options: object = {}): Promise<BackupFiles> {
   const { manifest, manifestKey } = await createBackup({
@@ -64,6 +66,8 @@ beforeAll(async () => {
   await source.query(`INSERT INTO orders VALUES (2001, 1, 'the newest')`, 'shop')
   backup = await take('shop')
   other = await take('other')
+  inFolders = await take('shop', { cluster: 'folders', jobs: 2 })
+  otherInFolders = await take('other', { cluster: 'folders', jobs: 2 })
   encrypted = await take('shop', { cluster: 'sealed', encryption: { passphrase: 'right' } })
 })
 
@@ -392,6 +396,63 @@ const damages: Record<string, Damage> = {
     code: 3,
     says: /schema VIEW public\.big: it differs.*it is the manifest that says otherwise/,
   },
+  // A backup in many files
+  'a bit of one file of many': {
+    of: () => inFolders,
+    cluster: 'folders',
+    make: async (files) => {
+      const path = join(files.folder, members(files).orders.name)
+      const bytes = await readFile(path)
+      await writeFile(path, flip(bytes, bytes.length >> 1))
+    },
+    code: 3,
+    says: /checksums .*\.dat\.zst: .*SHA-256/,
+  },
+  'one file of many is gone': {
+    of: () => inFolders,
+    cluster: 'folders',
+    make: (files) => rm(join(files.folder, members(files).customers.name)),
+    code: 3,
+    says: /checksums .*\.dat\.zst: .*is missing/,
+  },
+  'two files swapped': {
+    of: () => inFolders,
+    cluster: 'folders',
+    make: swapMembers,
+    code: 3,
+    says: /checksums .*\.dat\.zst: .*(SHA-256|bytes instead of)/,
+  },
+  'two files swapped, with their checksums': {
+    of: () => inFolders,
+    cluster: 'folders',
+    make: async (files) => {
+      await swapMembers(files)
+      const { orders, customers } = members(files)
+      await editManifest(
+        files,
+        withContentOf(
+          files,
+          new Map([
+            [orders.name, customers],
+            [customers.name, orders],
+          ]),
+        ),
+      )
+    },
+    code: 3,
+    says: /restore .*(missing data for column|extra data after)/,
+  },
+  'one file from another backup, with its checksums': {
+    of: () => inFolders,
+    cluster: 'folders',
+    make: async (files) => {
+      const [mine, theirs] = [members(files).customers, members(otherInFolders).customers]
+      await cp(join(otherInFolders.folder, theirs.name), join(files.folder, mine.name))
+      await editManifest(files, withContentOf(files, new Map([[mine.name, theirs]])))
+    },
+    code: 3,
+    says: /rows public\.customers: .*content differs/,
+  },
   // Encryption
   'no key': {
     of: () => encrypted,
@@ -418,6 +479,38 @@ const damages: Record<string, Damage> = {
   },
 }
 
+/** The file of a directory backup that has the rows of `orders` (the most), and the one of `customers`. */
+function members({ manifest: { objects } }: BackupFiles): {
+  orders: ManifestObject
+  customers: ManifestObject
+} {
+  const [orders, customers] = objects
+    .filter(({ name }) => /^dump\/\d+\.dat/.test(name))
+    .toSorted((a, b) => b.rawBytes - a.rawBytes)
+  return { orders: orders!, customers: customers! }
+}
+
+async function swapMembers(files: BackupFiles): Promise<void> {
+  const { orders, customers } = members(files)
+  const [first, second] = [join(files.folder, orders.name), join(files.folder, customers.name)]
+  const bytes = await readFile(first)
+  await cp(second, first)
+  await writeFile(second, bytes)
+}
+
+/** Gives the objects of a manifest the sizes and checksums of others. */
+function withContentOf(
+  { manifest: { objects } }: BackupFiles,
+  others: ReadonlyMap<string, ManifestObject>,
+): { objects: ManifestObject[] } {
+  return {
+    objects: objects.map((object) => {
+      const other = others.get(object.name)
+      return other === undefined ? object : { ...other, name: object.name }
+    }),
+  }
+}
+
 /** Stores something else as the dump, and makes the checksums match. */
 async function rawStored(files: BackupFiles, bytes: Buffer): Promise<void> {
   const [object] = files.manifest.objects
@@ -430,6 +523,7 @@ describe('a damaged backup', () => {
   it('is none of these, so far', async () => {
     for (const { cluster, env } of [
       { cluster: 'main', env: {} },
+      { cluster: 'folders', env: {} },
       { cluster: 'sealed', env: { OPS_BACKUP_PASSPHRASE: 'right' } },
     ]) {
       const drilled = await run(place.store.url, env, ['--cluster', cluster])

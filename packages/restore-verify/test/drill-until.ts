@@ -1,16 +1,21 @@
+import { readSync } from 'node:fs'
 import { fileStore } from '@ops/object-store'
-import { verifyRestore } from '../src/verify-restore.ts'
+import { verifyRestore, type VerifyRestoreOptions } from '../src/verify-restore.ts'
 
-/** Drills, and says so and stands still when the given phase begins: to be killed then. */
-const [, , store, folder, phase] = process.argv
+/**
+ * Drills, and says so and stands still when the given phase begins: to be killed then. A line on
+ * standard input lets it go on.
+ */
+const [, , store, options, phase] = process.argv
+let hasStood = false
 await verifyRestore({
+  ...(JSON.parse(options!) as Omit<VerifyRestoreOptions, 'store'>),
   store: fileStore({ folder: store! }),
-  database: 'shop',
-  target: { kind: 'local', folder },
   record: false,
   onProgress: (progress) => {
-    if (progress.phase !== phase) return
+    if (progress.phase !== phase || hasStood) return
+    hasStood = true
     process.stdout.write('now\n')
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+    readSync(0, Buffer.alloc(1))
   },
 })

@@ -7,6 +7,7 @@ import { awkwardSqlFile, startPostgres, type Postgres } from '@ops/testbed'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { verifyRestore, type VerifyRestoreOptions } from '../src/verify-restore.ts'
 import { connectionTo, databases, runFile, temporaryStore, type TemporaryStore } from './harness.ts'
+import { drillUntil } from './killed-drill.ts'
 
 const CLI = join(import.meta.dirname, '../src/cli.ts')
 const RUN = ['run', '--of', 'awkward', '--target', 'server', '--allow-source-cluster']
@@ -174,6 +175,19 @@ describe('a drill', { timeout: 240_000 }, () => {
       await closed
     }
     await untilRows(`SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'ops\\_verify\\_%'`, 0)
+    await drill()
+    expect(await databases(server)).toEqual(before)
+  })
+
+  it('killed when it is about to clean up is cleaned up after by the next one', async () => {
+    const before = await databases(server)
+    const killed = await drillUntil('clean up', place.folder, {
+      database: 'awkward',
+      target: { kind: 'server', connection: connectionTo(server, 'postgres'), allowSourceCluster: true },
+    })
+    await killed.kill()
+    await untilRows(`SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'ops\\_verify\\_%'`, 0)
+    expect(await databases(server)).toHaveLength(before.length + 1)
     await drill()
     expect(await databases(server)).toEqual(before)
   })

@@ -7,9 +7,10 @@ import { hostname } from 'node:os'
 import { createBackup, type BackupResult } from '@ops/pg-backup'
 import { startPostgres, type Postgres } from '@ops/testbed'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { phaseNames } from '../src/report.ts'
+import { phaseNames, type PhaseTime } from '../src/report.ts'
 import { verifyRestore, type VerifyRestoreOptions } from '../src/verify-restore.ts'
 import { connectionTo, temporaryStore, type TemporaryStore } from './harness.ts'
+import { drillUntil } from './killed-drill.ts'
 
 /** Drills into an ephemeral PostgreSQL from the programs on this machine. */
 const CLI = join(import.meta.dirname, '../src/cli.ts')
@@ -38,7 +39,9 @@ beforeAll(async () => {
      ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner GRANT SELECT ON TABLES TO default_role`,
     'shop',
   )
-  backup = await createBackup({ store: place.store, connection: connectionTo(server, 'shop') })
+  const connection = connectionTo(server, 'shop')
+  backup = await createBackup({ store: place.store, connection })
+  await createBackup({ store: place.store, connection, cluster: 'folders', jobs: 2 })
 })
 
 beforeEach(async () => {
@@ -208,31 +211,115 @@ describe('a drill into an ephemeral server', () => {
   })
 })
 
+describe('a drill on a given server that has neither the roles nor the tablespaces', () => {
+  let given: Postgres
+
+  beforeAll(async () => {
+    given = await startPostgres()
+  })
+
+  afterAll(() => given?.stop())
+
+  const drillThere = (options: Partial<VerifyRestoreOptions>) =>
+    drill({ target: { kind: 'server', connection: connectionTo(given, 'postgres') }, ...options })
+  const SAYS = 'everything lies in one tablespace, because the target lacks: Fast disk'
+
+  const roles = async (): Promise<unknown[]> =>
+    (await given.query(`SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1`)).map(
+      (row) => row['rolname'],
+    )
+
+  it('asks for the roles, and not for the tablespaces', async () => {
+    await expect(drillThere({})).rejects.toMatchObject({
+      code: 'VERIFY_TARGET_LACKS',
+      details: {
+        lacks: [
+          'the role "Weird "reader"',
+          'the role "default_role"',
+          'the role "policy_role"',
+          'the role "shop_owner"',
+        ],
+      },
+    })
+  })
+
+  it('makes the roles when it may, lays everything in one tablespace, and drops them again', async () => {
+    const before = await roles()
+    const report = await drillThere({ roles: 'create' })
+    expect(report.differences).toEqual([])
+    expect(report).toMatchObject({ verdict: 'proven' })
+    expect(report.adaptations).toContain(SAYS)
+    expect(await roles()).toEqual(before)
+  })
+
+  it('without owners and grants needs the roles of policies alone', async () => {
+    const without = { noOwner: true, noPrivileges: true }
+    await expect(drillThere(without)).rejects.toMatchObject({
+      details: { lacks: ['the role "Weird "reader"', 'the role "policy_role"'] },
+    })
+    await given.query('CREATE ROLE policy_role; CREATE ROLE "Weird ""reader"')
+    const report = await drillThere(without)
+    expect(report.differences).toEqual([])
+    expect(report.adaptations).toEqual([SAYS])
+    await given.query('DROP ROLE policy_role; DROP ROLE "Weird ""reader"')
+  })
+
+  it('killed after it made roles is cleaned up after by the next one', async () => {
+    const before = await roles()
+    const killed = await drillUntil('restore', place.folder, {
+      database: 'shop',
+      target: { kind: 'server', connection: connectionTo(given, 'postgres') },
+      roles: 'create',
+    })
+    expect(await roles()).not.toEqual(before)
+    await killed.kill()
+    const sessions = String.raw`SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'ops\_verify\_%'`
+    while ((await given.query(sessions)).length > 0) await new Promise((resolve) => setTimeout(resolve, 20))
+    await drillThere({ roles: 'create' })
+    expect(await roles()).toEqual(before)
+  })
+})
+
 describe.runIf(process.platform === 'linux')('a drill that is killed', () => {
-  it.each(phaseNames.filter((phase) => phase !== 'clean up'))(
+  const standing = (phase: PhaseTime['phase'], options: object = {}) =>
+    drillUntil(phase, place.folder, {
+      database: 'shop',
+      target: { kind: 'local', folder: room.folder },
+      stagingFolder: room.folder,
+      ...options,
+    })
+
+  it.each(phaseNames)(
     'in the phase "%s" leaves no process, and the next one removes its folder',
     async (phase) => {
-      const program = join(import.meta.dirname, 'drill-until.ts')
-      const child = spawn(process.execPath, [program, place.folder, room.folder, phase], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      })
-      const closed = once(child, 'close')
-      await once(child.stdout, 'data')
-      child.kill('SIGKILL')
-      await closed
+      const killed = await standing(phase)
+      await killed.kill()
       await untilNothingRunsIn(room.folder)
       await drill({ skip: ['amcheck'] })
       expect(await readdir(room.folder)).toEqual([])
     },
   )
 
+  it('while it cleans up leaves no process, and the next one removes what is left', async () => {
+    const killed = await standing('clean up')
+    killed.goOn()
+    await killed.kill()
+    await untilNothingRunsIn(room.folder)
+    await drill({ skip: ['amcheck'] })
+    expect(await readdir(room.folder)).toEqual([])
+  })
+
+  it('with a dump unpacked beside it is cleaned up after by the next one', async () => {
+    const killed = await standing('digest', { cluster: 'folders' })
+    expect(await readdir(room.folder)).toHaveLength(2)
+    await killed.kill()
+    await untilNothingRunsIn(room.folder)
+    await drill({ cluster: 'folders', stagingFolder: room.folder, skip: ['amcheck'] })
+    expect(await readdir(room.folder)).toEqual([])
+  })
+
   it('together with its guard is cleaned up after by the next one', async () => {
-    const program = join(import.meta.dirname, 'drill-until.ts')
-    const child = spawn(process.execPath, [program, place.folder, room.folder, 'digest'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    const closed = once(child, 'close')
-    await once(child.stdout, 'data')
+    const killed = await standing('digest')
     const [folder] = await readdir(room.folder)
     // The guard is the parent of the server's main process.
     const pid = (await readFile(join(room.folder, folder!, 'server/data/postmaster.pid'), 'utf8')).split(
@@ -240,8 +327,7 @@ describe.runIf(process.platform === 'linux')('a drill that is killed', () => {
     )[0]!
     const guard = Number((await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]!.split(' ')[1])
     process.kill(guard, 'SIGKILL')
-    child.kill('SIGKILL')
-    await closed
+    await killed.kill()
     expect(await processesIn(room.folder)).not.toEqual([])
     await drill({ skip: ['amcheck'] })
     expect(await readdir(room.folder)).toEqual([])

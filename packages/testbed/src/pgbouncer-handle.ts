@@ -5,6 +5,9 @@ import type { Postgres } from './postgres.ts'
 import type { ServerRuntime } from './runtime.ts'
 import { untilAnswered } from './until-answered.ts'
 
+/** Commands such as PAUSE wait for clients; a test shall hear of it before its own time is over. */
+const ADMIN_TIMEOUT_MS = 50_000
+
 export interface PgBouncerFacts extends Pick<PgBouncer, 'mode' | 'host' | 'port' | 'iniPath'> {
   readonly postgres: Postgres
   readonly passwords: ConsolePasswords
@@ -16,8 +19,14 @@ export interface PgBouncerFacts extends Pick<PgBouncer, 'mode' | 'host' | 'port'
 export async function pgBouncerHandle(runtime: ServerRuntime, facts: PgBouncerFacts): Promise<PgBouncer> {
   const { mode, host, port, iniPath, passwords, postgres } = facts
   const target = { host, port, user: postgres.user, password: postgres.password }
-  const admin: PgBouncer['admin'] = async (command) =>
-    await queryOnce({ host, port, user: ADMIN_USER, password: passwords.adminPassword }, command, 'pgbouncer')
+  const console_ = { host, port, user: ADMIN_USER, password: passwords.adminPassword }
+  const admin: PgBouncer['admin'] = async (command) => {
+    try {
+      return await queryOnce({ ...console_, query_timeout: ADMIN_TIMEOUT_MS }, command, 'pgbouncer')
+    } catch (cause) {
+      throw new Error(`${command} on PgBouncer's console: ${(cause as Error).message}`, { cause })
+    }
+  }
   const untilReady = async (): Promise<string> => {
     const rows = await untilAnswered(runtime, async () => await admin('SHOW VERSION'))
     return /\d+\.\d+\.\d+/.exec(String(rows[0]?.['version']))?.[0] ?? ''

@@ -12,6 +12,8 @@ export interface ClientTarget {
   readonly password: string
   /** For TLS: the certificate authority that the server's certificate has to be from, as PEM. */
   readonly ssl?: { readonly ca: string }
+  /** Milliseconds for one query. @default no limit */
+  readonly query_timeout?: number
 }
 
 /** Runs SQL over a connection that lives for this call alone. */

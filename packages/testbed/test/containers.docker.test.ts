@@ -108,7 +108,7 @@ describe('a container whose owner was killed', () => {
     owner.kill('SIGKILL')
     await once(owner, 'exit')
     await using _next = await startPostgres({ mode: 'container' })
-    await expect.poll(async () => await leftovers(owner.pid), { timeout: 15_000 }).toEqual([])
+    await expect.poll(async () => await leftovers(owner.pid), { timeout: 60_000 }).toEqual([])
   })
 })
 

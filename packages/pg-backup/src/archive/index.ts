@@ -12,6 +12,7 @@ export type {
 } from './archive-reader.ts'
 export type { LargeObjectsDigest } from './large-objects.ts'
 export { readArchive, tap } from './read-archive.ts'
+export { readTableOfContents } from './read-table-of-contents.ts'
 export { isDatabaseLevel } from './schema-objects.ts'
 export type { SchemaObjectDigest, SequenceDigest } from './schema-objects.ts'
 export { DIGEST_NAME } from './table-digest.ts'

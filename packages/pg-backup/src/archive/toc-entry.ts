@@ -15,6 +15,8 @@ export interface TocEntry {
   section: 'none' | 'pre-data' | 'data' | 'post-data'
   tablespace: string
   accessMethod: string
+  /** The numbers of the entries that it needs. */
+  dependencies: number[]
   /** Whether data blocks belong to it. */
   hasData: boolean
   /** Where the data begin, if pg_dump could say (it cannot when it writes into a pipe). */
@@ -60,7 +62,7 @@ export function* readTocEntry(
   if (minorOf(header) >= RELKIND_SINCE) yield* source.int()
   const owner = (yield* source.text("an owner's name")) ?? ''
   yield* readWithOids(source, dumpId)
-  yield* readDependencies(source)
+  const dependencies = yield* readDependencies(source)
   const place =
     format === 'custom'
       ? yield* readDataOffset(source, header, { dumpId, hasData })
@@ -75,6 +77,7 @@ export function* readTocEntry(
     section,
     tablespace,
     accessMethod,
+    dependencies,
     hasData,
     ...place,
     ...(copyStatement === undefined || copyStatement === '' ? {} : { copyStatement }),
@@ -126,11 +129,13 @@ function* readWithOids(source: ByteSource, dumpId: number): Reading<void> {
     )
 }
 
-function* readDependencies(source: ByteSource): Reading<void> {
+function* readDependencies(source: ByteSource): Reading<number[]> {
+  const dependencies: number[] = []
   for (;;) {
     const text = yield* source.text('a dependency', 64)
-    if (text === undefined) return
+    if (text === undefined) return dependencies
     if (!/^\d{1,10}$/.test(text)) throw source.corrupt('a dependency in the table of contents is no number')
+    dependencies.push(Number(text))
   }
 }
 

@@ -7,6 +7,9 @@ import type { Findings } from './check-run.ts'
 const TARGET_TROUBLE =
   /No space left on device|could not extend file|ERROR: +out of (?:shared )?memory|server closed the connection|terminating connection|connection to server .* failed|could not connect to server|the database system is (?:in recovery|shutting down|starting up)|could not write/i
 
+/** What is said of something that was left out, and that something else needs in a way that the archive does not know of. */
+const LACKS = /ERROR: .* does not exist|unrecognized configuration parameter/
+
 /**
  * Does `pg_restore --exit-on-error` take the whole archive? Warnings are kept. A target that ran out of
  * room or went away rejects with `VERIFY_TARGET_FAILED`: that disproves nothing.
@@ -25,6 +28,13 @@ export async function checkRestore(
       throw new RestoreVerifyError(
         'VERIFY_TARGET_FAILED',
         `the drill's server failed, which says nothing about the backup: ${problem}`,
+        { cause: error },
+      )
+    }
+    if (options.listFile !== undefined && LACKS.test(problem)) {
+      throw new RestoreVerifyError(
+        'VERIFY_TARGET_LACKS',
+        `the rest of the backup cannot be restored without the extensions that were left out, which says nothing about the backup: ${problem}`,
         { cause: error },
       )
     }

@@ -40,6 +40,7 @@ interface Flags extends StoreFlags, TargetFlags, ReportFlags, KeyFlags {
   rto?: number
   roles?: 'create' | 'require'
   locale?: 'substitute' | 'require'
+  withoutExtension?: string[]
   owner: boolean
   privileges: boolean
   amcheckJobs?: number
@@ -75,6 +76,10 @@ export function addRun(program: Command, context: CliContext): void {
     .addOption(
       new Option('--locale <how>', 'a locale that the target lacks').choices(['substitute', 'require']),
     )
+    .option(
+      '--without-extension <name...>',
+      'leave an extension out, and what needs it; it is not proven then',
+    )
     .option('--no-owner', 'restore without owners; they are then not compared')
     .option('--no-privileges', 'restore without grants; they are then not compared')
     .option('--amcheck-jobs <n>', 'connections of pg_amcheck (default: 2)', parseInteger(1, 64))
@@ -104,6 +109,7 @@ async function run(flags: Flags, context: CliContext): Promise<void> {
     maxRecoveryMs: flags.rto,
     roles: flags.roles,
     locale: flags.locale,
+    withoutExtensions: flags.withoutExtension,
     noOwner: !flags.owner,
     noPrivileges: !flags.privileges,
     amcheckJobs: flags.amcheckJobs,

@@ -68,6 +68,10 @@ export async function openServerTarget(
     async close() {
       try {
         await dropDatabase(database, session)
+        await dropRoles(database, session).catch((error: unknown) => {
+          // Another drill uses it too; the next one drops it.
+          logger?.warn({ database, error: errorMessage(error) }, 'a role that was made for the drill stays')
+        })
       } finally {
         marker.stdin.end()
         await marker.kill()
@@ -102,17 +106,20 @@ function isSource(what: string): RestoreVerifyError {
   )
 }
 
-/** Drops the scratch databases of drills that are dead. One that cannot be dropped now is left to the next drill. */
+/** Drops the scratch databases and the roles of drills that are dead. What cannot be dropped now is left to the next drill. */
 async function removeAbandoned(session: SessionOptions, logger: Logger | undefined): Promise<void> {
   const names = await runPsql(
-    String.raw`SELECT datname FROM pg_database WHERE datname LIKE 'ops\_verify\_%'
-      AND datname NOT IN (SELECT application_name FROM pg_stat_activity WHERE application_name IS NOT NULL)
-      AND pg_has_role(datdba, 'usage');`,
+    String.raw`SELECT name FROM (
+        SELECT datname::text AS name FROM pg_database WHERE pg_has_role(datdba, 'usage')
+        UNION SELECT description FROM pg_shdescription WHERE classoid = 'pg_authid'::regclass) found
+      WHERE name LIKE 'ops\_verify\_%'
+        AND name NOT IN (SELECT application_name FROM pg_stat_activity WHERE application_name IS NOT NULL);`,
     session,
   )
   for (const database of names.split('\n').filter((name) => NAME.test(name))) {
     try {
       await dropDatabase(database, session)
+      await dropRoles(database, session)
       logger?.warn({ database }, 'dropped the scratch database of a dead drill')
     } catch (error) {
       session.signal?.throwIfAborted()
@@ -164,6 +171,13 @@ async function dropDatabase(
       error,
     )
   }
+}
+
+/** Drops the roles that were made for a drill: their comment is the name of its database. */
+async function dropRoles(name: string, { connection, env }: Omit<SessionOptions, 'signal'>): Promise<void> {
+  const drop = String.raw`SELECT format('DROP ROLE %I', rolname) FROM pg_roles
+    WHERE shobj_description(oid, 'pg_authid') = ${quoteLiteral(name)} \gexec`
+  await runPsql(drop, { connection, env })
 }
 
 function scratchFailed(name: string, why: string, cause?: unknown): RestoreVerifyError {

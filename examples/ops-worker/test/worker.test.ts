@@ -1,0 +1,264 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { openStore, type OpenedStore } from '@ops/object-store'
+import { listBackups, type ListedBackup } from '@ops/pg-backup'
+import { readRecord } from '@ops/restore-verify'
+import { startFaultProxy, startPgBouncer, startPostgres, startS3, startTlsServer } from '@ops/testbed'
+import type { PgBouncer, Postgres, S3Server, TlsServer } from '@ops/testbed'
+import { Client } from 'pg'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { startCli, startWorker, until, type ServingWorker } from './start-worker.ts'
+
+let postgres: Postgres
+let pgbouncer: PgBouncer
+let s3: S3Server
+let tls: TlsServer
+const started = new AsyncDisposableStack()
+
+beforeAll(async () => {
+  postgres = started.use(await startPostgres())
+  pgbouncer = started.use(await startPgBouncer({ postgres }))
+  s3 = started.use(await startS3())
+  tls = started.use(await startTlsServer({ fault: 'expired' }))
+  for (const database of ['app', 'shop']) {
+    await postgres.createDatabase(database)
+    await postgres.query('CREATE TABLE item AS SELECT generate_series(1, 1000) AS id', database)
+  }
+})
+afterAll(() => started.disposeAsync())
+
+interface Place {
+  readonly env: NodeJS.ProcessEnv
+  readonly store: OpenedStore
+  backups(database: string): Promise<ListedBackup[]>
+}
+
+const newBucket = async (): Promise<string> => `s3://${await s3.createBucket()}?endpoint=${s3.endpoint}`
+
+/** Unlike the local S3 server, a folder can hold a lease. */
+async function newFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'ops-worker-test-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  return pathToFileURL(folder).href
+}
+
+/** A store of its own, and the worker's settings for it. */
+async function newPlace(location: Promise<string> = newBucket()): Promise<Place> {
+  const url = await location
+  const store = await openStore(url, { env: s3.env })
+  onTestFinished(() => store[Symbol.asyncDispose]())
+  const env = {
+    OPS_WORKER_STORE_URL: url,
+    OPS_WORKER_STORE_ACCESS_KEY_ID: s3.accessKeyId,
+    OPS_WORKER_STORE_SECRET_ACCESS_KEY: s3.secretAccessKey,
+    OPS_WORKER_POSTGRES_URL: postgres.url('postgres'),
+    OPS_WORKER_DATABASES: 'app',
+    OPS_WORKER_LEASE_TTL: '3s',
+    OPS_WORKER_LEASE_CLOCK_SKEW: '500ms',
+    OPS_WORKER_RETRY_DELAY: '500ms',
+  }
+  return { env, store, backups: (database) => listBackups({ store, cluster: 'main', database }) }
+}
+
+async function start(env: NodeJS.ProcessEnv): Promise<ServingWorker> {
+  const worker = await startWorker(env)
+  onTestFinished(() => worker[Symbol.asyncDispose]())
+  return worker
+}
+
+const series = (name: string, job: string, database = ''): string =>
+  `ops_worker_job_${name}{job="${job}",database="${database}"}`
+
+async function untilDone(worker: ServingWorker, job: string, database?: string): Promise<void> {
+  await until(async () => (await worker.metric(series('last_run_success', job, database))) === 1)
+}
+
+async function untilAllDone(worker: ServingWorker): Promise<void> {
+  for (const job of ['backup', 'drill']) await untilDone(worker, job, 'app')
+  for (const job of ['retention', 'certificates', 'inventory']) await untilDone(worker, job)
+}
+
+/** Keeps every backup of "app" waiting in its middle. */
+async function holdBackups(): Promise<{ untilWaiting(): Promise<void>; release(): Promise<void> }> {
+  const client = new Client({ connectionString: postgres.url('app') })
+  await client.connect()
+  onTestFinished(() => client.end().catch(() => undefined))
+  await client.query('BEGIN; LOCK TABLE item IN ACCESS EXCLUSIVE MODE')
+  const waiting = `SELECT 1 FROM pg_stat_activity WHERE application_name = 'pg_dump' AND wait_event_type = 'Lock'`
+  return {
+    untilWaiting: () => until(async () => (await postgres.query(waiting)).length > 0),
+    release: () => client.end(),
+  }
+}
+
+async function keysOf({ store }: Place): Promise<string[]> {
+  const keys: string[] = []
+  for await (const { key } of store.list()) keys.push(key)
+  return keys
+}
+
+describe('a worker', () => {
+  it('catches up with what was never done, shows it all, and knows it from the store when it starts again', async () => {
+    const { env, backups } = await newPlace()
+    const settings = {
+      ...env,
+      OPS_WORKER_CERTIFICATES_TARGETS: `127.0.0.1:${tls.port}`,
+      OPS_WORKER_PGBOUNCER_URL: `postgres://${pgbouncer.statsUser}@${pgbouncer.host}:${pgbouncer.port}/pgbouncer`,
+      OPS_WORKER_PGBOUNCER_PASSWORD: pgbouncer.statsPassword,
+    }
+    const of = '{cluster="main",database="app"}'
+    const shown = [
+      ...['last_success_timestamp_seconds', 'last_attempt_success', 'raw_bytes', 'rows'].map(
+        (name) => `ops_backup_${name}${of}`,
+      ),
+      ...['last_success_timestamp_seconds', 'last_attempt_success', 'rows'].map(
+        (name) => `ops_restore_verify_${name}${of}`,
+      ),
+      'ops_retention_items{group="main/logical/app",state="good"}',
+      ...['backup', 'drill'].map((job) => series('last_success_timestamp_seconds', job, 'app')),
+      series('last_success_timestamp_seconds', 'retention'),
+    ]
+    const stateOf = async (worker: ServingWorker): Promise<Record<string, number | undefined>> => {
+      await untilAllDone(worker)
+      return Object.fromEntries(
+        await Promise.all(shown.map(async (name) => [name, await worker.metric(name)] as const)),
+      )
+    }
+    const first = await start(settings)
+    const before = await stateOf(first)
+    for (const series of [
+      'ops_backup_last_attempt_success{cluster="main",database="app"}',
+      'ops_restore_verify_last_attempt_success{cluster="main",database="app"}',
+      'ops_retention_items{group="main/logical/app",state="good"}',
+      'pgbouncer_up',
+      `ops_cert_problem{target="127.0.0.1:${tls.port}",location="127.0.0.1:${tls.port}",problem="expired",severity="critical"}`,
+    ])
+      expect(await first.metric(series), series).toBe(1)
+    expect(await first.get('/healthz')).toEqual({ status: 200, body: 'ok\n' })
+    expect(await first.get('/readyz')).toEqual({ status: 200, body: 'ready\n' })
+    first.kill('SIGTERM')
+    expect(await first.ended).toMatchObject({ code: 0, stderr: '' })
+
+    const second = await start(settings)
+    expect(await stateOf(second)).toEqual(before)
+    expect(await second.metric('ops_retention_last_success_timestamp_seconds')).toBe(
+      await second.metric(series('last_success_timestamp_seconds', 'retention')),
+    )
+    expect(await second.metric(series('runs_total', 'backup', 'app'))).toBe(0)
+    expect(await backups('app')).toHaveLength(1)
+  })
+
+  it('shares the work with another: each job is done once', async () => {
+    const { env, store, backups } = await newPlace(newFolder())
+    const workers = await Promise.all([start(env), start(env)])
+    for (const worker of workers) for (const job of ['backup', 'drill']) await untilDone(worker, job, 'app')
+
+    const taken = await backups('app')
+    expect(taken).toHaveLength(1)
+    expect((await readRecord(store, taken[0]!))?.drills).toHaveLength(1)
+    for (const job of ['backup', 'drill']) {
+      const runs = await Promise.all(workers.map((worker) => worker.metric(series('runs_total', job, 'app'))))
+      expect(runs.toSorted(), job).toEqual([0, 1])
+    }
+  })
+
+  it('stops on SIGTERM in the middle of a backup, leaves nothing of it, and takes it when it starts again', async () => {
+    const place = await newPlace()
+    const hold = await holdBackups()
+    const stopped = await start(place.env)
+    await hold.untilWaiting()
+    stopped.kill('SIGTERM')
+    expect(await stopped.ended).toMatchObject({ code: 0, stderr: '' })
+    expect((await keysOf(place)).filter((key) => key.includes('/logical/'))).toEqual([])
+    expect(await postgres.query(`SELECT 1 FROM pg_stat_activity WHERE application_name = 'pg_dump'`)).toEqual(
+      [],
+    )
+
+    await hold.release()
+    await untilDone(await start(place.env), 'backup', 'app')
+    expect(await place.backups('app')).toHaveLength(1)
+  })
+
+  it('takes over from one that was killed in the middle of a backup, once its lease has expired', async () => {
+    const place = await newPlace(newFolder())
+    const hold = await holdBackups()
+    const killed = await start(place.env)
+    await hold.untilWaiting()
+    const next = await start(place.env)
+    killed.kill('SIGKILL')
+    await killed.ended
+    await hold.release()
+    await untilDone(next, 'backup', 'app')
+    expect(await place.backups('app')).toHaveLength(1)
+  })
+
+  it('goes on while the store is away, says so, and does what was due when it is back', async () => {
+    const { env, backups } = await newPlace()
+    const settings = { ...env, OPS_WORKER_DRILL_SCHEDULE: 'never' }
+    await using proxy = await startFaultProxy({ target: s3.endpoint })
+    proxy.refuse()
+    const worker = await start({
+      ...settings,
+      OPS_WORKER_STORE_URL: env.OPS_WORKER_STORE_URL!.replace(s3.endpoint, proxy.endpoint),
+    })
+    const failures = 'ops_worker_job_failures_total{job="backup",database="app",code="'
+    await until(async () => (await worker.get('/metrics')).body.includes(failures))
+    expect(await worker.get('/readyz')).toMatchObject({
+      status: 503,
+      body: expect.stringMatching(/^store: /),
+    })
+    expect(await worker.get('/healthz')).toMatchObject({ status: 200 })
+    proxy.heal()
+    await untilDone(worker, 'backup', 'app')
+    await untilDone(worker, 'retention')
+    expect(await backups('app')).toHaveLength(1)
+  })
+})
+
+describe('ops-worker run', () => {
+  const run = async (env: NodeJS.ProcessEnv, ...args: string[]) => {
+    const { code, stdout, stderr } = await startCli(['run', ...args], {
+      OPS_WORKER_LOG_LEVEL: 'error',
+      ...env,
+    }).ended
+    return { code, stderr, outcomes: stdout === '' ? undefined : (JSON.parse(stdout) as unknown) }
+  }
+
+  it('backs up, cleans up and drills at once, whether or not it is due', async () => {
+    const { env, backups } = await newPlace()
+    for (const count of [1, 2]) {
+      expect(await run(env, 'backup')).toMatchObject({
+        code: 0,
+        outcomes: [{ job: 'backup', database: 'app' }, { job: 'retention' }],
+      })
+      expect(await backups('app')).toHaveLength(count)
+    }
+    expect(await run(env, 'drill', '--database', 'app')).toMatchObject({
+      code: 0,
+      outcomes: [{ job: 'drill', database: 'app' }],
+    })
+    expect(await run(env, 'certificates')).toMatchObject({ code: 0, outcomes: [{ job: 'certificates' }] })
+  })
+
+  it('says what failed, by its code, and exits with 1; what makes no sense exits with 2', async () => {
+    const { env, store, backups } = await newPlace()
+    expect(await run({ ...env, OPS_WORKER_DATABASES: 'gone' }, 'backup')).toMatchObject({
+      code: 1,
+      outcomes: [
+        { job: 'backup', database: 'gone', error: { code: 'BACKUP_CONNECT_FAILED' } },
+        { job: 'retention' },
+      ],
+    })
+    await run(env, 'backup')
+    const [backup] = await backups('app')
+    await store.put(`main/logical/app/${backup!.id}/dump.pgc.zst`, Buffer.from('damaged'))
+    expect(await run(env, 'drill')).toMatchObject({
+      code: 1,
+      outcomes: [{ error: { code: 'WORKER_DRILL_DISPROVEN' } }],
+    })
+    expect(await run(env, 'drill', '--database', 'other')).toMatchObject({ code: 2, outcomes: undefined })
+    expect(await run(env, 'nothing')).toMatchObject({ code: 2, outcomes: undefined })
+  })
+})
