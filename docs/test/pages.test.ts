@@ -88,6 +88,17 @@ describe('DATABASE.md', () => {
     for (const url of remote) expect(url).toContain('?sslmode=verify-full&sslrootcert=/')
   })
 
+  it('sizes pools as the stack does', async () => {
+    const ini = await readFile(
+      fileURLToPath(new URL('../../docker/pgbouncer/pgbouncer.ini', import.meta.url)),
+      'utf8',
+    )
+    const sizes = blocksOf(page, 'text').find((block) => block.includes('default_pool_size = '))!
+    const settings = sizes.split('\n').filter((line) => /^[a-z_]+ = /.test(line))
+    expect(settings).toHaveLength(5)
+    expect(ini.split('\n')).toEqual(expect.arrayContaining(settings))
+  })
+
   it('lists the patterns that the audit looks for', () => {
     const rows = [...page.matchAll(/^\| \[(PGB\d+)\]\(\S+\) +\| (.*?) +\|$/gm)].map(([, id, title]) => [
       id,
