@@ -69,6 +69,14 @@ interface Input {
 /**
  * Finds what breaks behind PgBouncer in transaction mode, by reading source code; nothing of the
  * audited project is run. Rejects with `AUDIT_PATH_NOT_FOUND` when `cwd` does not exist.
+ *
+ * @example
+ * ```ts
+ * import { auditSource } from '@ops/pgbouncer-audit'
+ *
+ * const { findings } = await auditSource({ cwd: 'services/orders', profile: { version: '1.24.0' } })
+ * for (const { file, line, ruleId, message } of findings) console.log(`${file}:${line}`, ruleId, message)
+ * ```
  */
 export async function auditSource(options: AuditSourceOptions = {}): Promise<AuditResult> {
   const startedAt = performance.now()
