@@ -28,7 +28,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           expect,
-          include: ['{packages,examples,docker}/*/test/**/*.test.ts'],
+          include: ['{packages,examples,docker}/*/test/**/*.test.ts', 'docs/test/**/*.test.ts'],
           exclude: [...excluded, '**/*.docker.test.ts', '**/*.slow.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,

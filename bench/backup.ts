@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url'
 import { Upload } from '@aws-sdk/lib-storage'
 import { findPostgresProgram } from '@ops/pg-backup'
 import { dockerAvailable, startPostgres, startS3, type S3Server } from '@ops/testbed'
+import { overSocket } from './backup/over-socket.ts'
 import { fillShop } from './backup/shop-data.ts'
 import { alternate, compare, judge, seconds, type BenchCase } from './harness/compare.ts'
 import { progress } from './harness/progress.ts'
@@ -42,7 +43,7 @@ export async function* cases(): AsyncGenerator<BenchCase> {
     const { path } = await findPostgresProgram('pg_dump', {
       serverMajor: Math.floor(server.version / 10_000),
     })
-    const source = { pgDump: path, env: { ...process.env, ...server.env('shop') } }
+    const source = { pgDump: path, env: { ...process.env, ...overSocket(server) } }
     yield* toFolder(source, folder)
     yield await againstTheFloor(source, folder)
     yield await digestsOnAndOff(source, folder)

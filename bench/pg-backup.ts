@@ -10,6 +10,7 @@ import { promisify } from 'node:util'
 import { DeleteObjectsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3'
 import { findPostgresProgram } from '@ops/pg-backup'
 import { dockerAvailable, startPostgres, startS3, type S3Server } from '@ops/testbed'
+import { overSocket } from './backup/over-socket.ts'
 import { fillShop } from './backup/shop-data.ts'
 import { judge, seconds, takeTurns, type BenchCase } from './harness/compare.ts'
 import { progress } from './harness/progress.ts'
@@ -74,7 +75,7 @@ export async function* cases(): AsyncGenerator<BenchCase> {
   progress(`filling a database with ${Math.round(bytes / 1e6)} MB of rows`)
   await fillShop(server, 'shop', bytes)
   const { path } = await findPostgresProgram('pg_dump', { serverMajor: Math.floor(server.version / 10_000) })
-  const place: Place = { s3, pgDump: path, env: { ...process.env, ...server.env('shop'), ...s3.env } }
+  const place: Place = { s3, pgDump: path, env: { ...process.env, ...overSocket(server), ...s3.env } }
   const rounds = await takeTurns<Round>({
     case: `a backup to S3 (${inContainer ? 'Ceph' : 'fauxqs'})`,
     warmups: 0,

@@ -76,12 +76,13 @@ interface Run {
 
 /** From the start of the process to its end. */
 async function drill(target: Postgres, store: string): Promise<Run> {
-  let output = ''
+  let output = { stdout: '', stderr: '' }
   const took = await seconds(async () => {
     const env = { ...process.env, ...target.env('postgres') }
-    ;({ stdout: output } = await promisify(execFile)(process.execPath, [WORKER, store], { env }))
+    output = await promisify(execFile)(process.execPath, [WORKER, store], { env })
   })
-  const { peakBytes }: Pick<Run, 'peakBytes'> = JSON.parse(output)
+  process.stderr.write(output.stderr)
+  const { peakBytes }: Pick<Run, 'peakBytes'> = JSON.parse(output.stdout)
   return { seconds: took, peakBytes }
 }
 

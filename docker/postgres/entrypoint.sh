@@ -5,6 +5,7 @@
 #   POSTGRES_USER                                 the superuser's name (postgres)
 #   POSTGRES_AUTH                                 how the server checks passwords (scram-sha-256)
 #   POSTGRES_INITDB_ARGS                          more arguments for initdb, separated by spaces
+#   /etc/postgresql/init.d/*.sql                  run at every start, before anyone can connect
 #   /etc/postgresql/conf.d/*.conf                 settings, read in the order of their names
 #   /etc/postgresql/tls/server.{crt,key}          switch TLS on, if there
 #   /etc/postgresql/pg_hba.conf                   takes the place of the cluster's own file, if there
@@ -44,4 +45,19 @@ if [ -s $tls/server.key ]; then
   set -- "$@" -c ssl=on -c ssl_cert_file=$tls/server.crt -c ssl_key_file=/run/postgresql/server.key
 fi
 
-exec "$@" -c hba_file="$hba" -c listen_addresses='*' -c unix_socket_directories=/run/postgresql
+set -- "$@" -c hba_file="$hba"
+
+# At every start, so that a first one that was broken off is made good, and changed passwords take hold.
+if ls /etc/postgresql/init.d/*.sql >/dev/null 2>&1; then
+  private=$(mktemp -d)
+  pg_ctl --silent --wait --timeout=86400 --log="$private/log" \
+    --options="-c hba_file=$hba -c listen_addresses= -c unix_socket_directories=$private" start ||
+    { cat "$private/log" >&2; exit 1; }
+  for script in /etc/postgresql/init.d/*.sql; do
+    psql --quiet --no-psqlrc --set=ON_ERROR_STOP=1 --host="$private" --dbname=postgres --file="$script"
+  done
+  pg_ctl --silent --wait --mode=fast stop
+  rm -rf "$private"
+fi
+
+exec "$@" -c listen_addresses='*' -c unix_socket_directories=/run/postgresql

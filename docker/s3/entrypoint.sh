@@ -1,8 +1,10 @@
 #!/bin/bash
-# Makes a fresh one-node Ceph cluster with an S3 gateway on port 9000 and one user, whose keys are
-# S3_ACCESS_KEY and S3_SECRET_KEY. Prints READY when the gateway answers; ends when any part ends.
+# Runs a one-node Ceph cluster with an S3 gateway on port 9000 and one user, whose keys are S3_ACCESS_KEY and
+# S3_SECRET_KEY (or the contents of S3_SECRET_KEY_FILE), and the bucket S3_BUCKET, if named.
+# What /srv/ceph holds of an earlier run is kept. Prints READY when the gateway answers; ends when any part ends.
 set -euo pipefail
-: "${S3_ACCESS_KEY:?}" "${S3_SECRET_KEY:?}"
+access_key=${S3_ACCESS_KEY:?}
+secret_key=${S3_SECRET_KEY:-$(cat "${S3_SECRET_KEY_FILE:?}")}
 
 data=/srv/ceph
 uuid() { cat /proc/sys/kernel/random/uuid; }
@@ -20,30 +22,47 @@ wait_for() {
   done
 }
 osd_is_up() { ceph osd stat | grep -q '1 up'; }
+make_cluster() {
+  rm -rf "${data:?}"/*
+  mkdir "$data/mon" "$data/osd" "$data/rgw"
+  fsid=$(uuid)
+  key --create-keyring -n mon. --cap mon 'allow *'
+  key -n client.admin --cap mon 'allow *' --cap osd 'allow *' --cap mgr 'allow *'
+  key -n client.rgw --cap mon 'allow rw' --cap osd 'allow rwx' --cap mgr 'allow rw'
+  key -n osd.0 --cap mon 'allow profile osd' --cap osd 'allow *'
+  monmaptool --create --clobber --addv a '[v2:127.0.0.1:6789]' --fsid "$fsid" "$data/monmap" >/dev/null
+  ceph-mon --fsid "$fsid" -i a --mkfs --monmap "$data/monmap" --keyring "$data/keyring"
+  echo "$fsid" >"$data/fsid"
+}
+make_osd() {
+  rm -rf "$data/osd"
+  mkdir "$data/osd"
+  osd=$(uuid)
+  timeout 60 ceph osd new "$osd" >/dev/null
+  ceph-osd -i 0 --mkfs --osd-uuid "$osd"
+  touch "$data/made"
+}
 
-rm -rf "${data:?}"/*
-mkdir "$data/mon" "$data/osd" "$data/rgw"
-fsid=$(uuid)
-export CEPH_ARGS="--fsid $fsid"
-
-key --create-keyring -n mon. --cap mon 'allow *'
-key -n client.admin --cap mon 'allow *' --cap osd 'allow *' --cap mgr 'allow *'
-key -n client.rgw --cap mon 'allow rw' --cap osd 'allow rwx' --cap mgr 'allow rw'
-key -n osd.0 --cap mon 'allow profile osd' --cap osd 'allow *'
-monmaptool --create --clobber --addv a '[v2:127.0.0.1:6789]' --fsid "$fsid" "$data/monmap" >/dev/null
-ceph-mon -i a --mkfs --monmap "$data/monmap" --keyring "$data/keyring"
+rm -f "$data/ready" "$data"/*.log
+if [ ! -e "$data/fsid" ]; then make_cluster; fi
+CEPH_ARGS="--fsid $(cat "$data/fsid")"
+export CEPH_ARGS
 ceph-mon -i a -f &
-
-osd=$(uuid)
-timeout 60 ceph osd new "$osd" >/dev/null
-ceph-osd -i 0 --mkfs --osd-uuid "$osd"
+if [ ! -e "$data/made" ]; then make_osd; fi
 ceph-osd -i 0 -f &
 wait_for 60 osd_is_up
 
 radosgw -n client.rgw -f &
 wait_for 120 curl --silent --fail http://127.0.0.1:9000/
-radosgw-admin -n client.rgw user create --uid=ops --display-name=ops \
-  --access-key="$S3_ACCESS_KEY" --secret-key="$S3_SECRET_KEY" >/dev/null
+as_admin() { radosgw-admin -n client.rgw "$@" --uid=ops --access-key="$access_key" --secret-key="$secret_key" >/dev/null; }
+# A user that is there gets the keys beside those that it has.
+as_admin user create --display-name=ops 2>/dev/null || as_admin key create --key-type=s3
+if [ -n "${S3_BUCKET:-}" ]; then
+  # The keys come by standard input, not by arguments.
+  printf 'user = "%s:%s"\n' "$access_key" "$secret_key" |
+    curl --silent --show-error --fail --config - --aws-sigv4 aws:amz:us-east-1:s3 \
+      --request PUT "http://127.0.0.1:9000/$S3_BUCKET"
+fi
 touch "$data/ready"
 echo READY
 wait -n

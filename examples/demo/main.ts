@@ -1,20 +1,24 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
 import { createProgressLine, formatBytes, formatCount, formatDuration } from '@ops/internal-cli'
 import { fileStore } from '@ops/object-store'
 import { createBackup, type BackupResult, type PgConnection } from '@ops/pg-backup'
 import { renderHtml, verifyRestore, type VerificationReport } from '@ops/restore-verify'
 import { startPostgres, type Postgres } from '@ops/testbed'
+import { openStatusPage, type StatusPage } from './serve.ts'
 import { SHOP_SQL } from './shop.ts'
 
 /**
  * The main job, on a PostgreSQL server of its own: a shop's database is backed up into a folder,
  * restored into a PostgreSQL server that exists for that alone, and proven equal. All that stays is the report.
+ * With `--serve [--port 8080]` it is also shown live on a status page, until Ctrl-C.
  */
 const REPORT = resolve(import.meta.dirname, '../../demo-report.html')
 
 async function main(): Promise<void> {
+  const { serve, port } = readArguments()
   const signal = stopSignal()
   const folder = await mkdtemp(join(tmpdir(), 'ops-demo-'))
   try {
@@ -25,11 +29,16 @@ async function main(): Promise<void> {
     signal.throwIfAborted()
 
     const store = fileStore({ folder })
-    const backup = await backUp(store, connectionTo(server, 'shop'), signal)
-    const report = await drill(store, signal)
+    await using page = serve ? await openStatusPage(store, port) : undefined
+    if (page !== undefined) say(`Status page  ${page.url}`)
+    const backup = await backUp(store, connectionTo(server, 'shop'), signal, page)
+    const report = await drill(store, signal, page)
     await writeFile(REPORT, renderHtml(report))
     say(summary(backup, report))
     if (report.verdict !== 'proven') process.exitCode = 1
+    if (page === undefined) return
+    say(`  The status page stays at ${page.url} until Ctrl-C.`)
+    await aborted(signal)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -39,7 +48,9 @@ function backUp(
   store: ReturnType<typeof fileStore>,
   connection: PgConnection,
   signal: AbortSignal,
+  page: StatusPage | undefined,
 ): Promise<BackupResult> {
+  const job = page?.begin('backup')
   return withProgress((show) =>
     createBackup({
       store,
@@ -48,26 +59,34 @@ function backUp(
       onProgress: (progress) => {
         if (progress.phase !== 'dump') return
         const { rows, rawBytes, storedBytes, table } = progress
+        job?.update({ phase: 'dump', bytesDone: rawBytes, rows, detail: table?.name })
         show(
           `Backing up   ${formatCount(rows)} rows, ${formatBytes(rawBytes)} read, ${formatBytes(storedBytes)} stored  ${table?.name ?? ''}`,
         )
       },
     }),
-  )
+  ).finally(() => job?.end())
 }
 
-function drill(store: ReturnType<typeof fileStore>, signal: AbortSignal): Promise<VerificationReport> {
+function drill(
+  store: ReturnType<typeof fileStore>,
+  signal: AbortSignal,
+  page: StatusPage | undefined,
+): Promise<VerificationReport> {
+  const job = page?.begin('drill')
   return withProgress((show) =>
     verifyRestore({
       store,
       database: 'shop',
       signal,
-      onProgress: ({ phase, bytes = 0, rows }) =>
+      onProgress: ({ phase, bytes, total, rows }) => {
+        job?.update({ phase, bytesDone: bytes, bytesTotal: total, rows })
         show(
-          `Proving it   ${phase}: ${formatBytes(bytes)}${rows === undefined ? '' : `, ${formatCount(rows)} rows`}`,
-        ),
+          `Proving it   ${phase}: ${formatBytes(bytes ?? 0)}${rows === undefined ? '' : `, ${formatCount(rows)} rows`}`,
+        )
+      },
     }),
-  )
+  ).finally(() => job?.end())
 }
 
 async function withProgress<T>(work: (show: (text: string) => void) => Promise<T>): Promise<T> {
@@ -98,6 +117,21 @@ function summary(backup: BackupResult, report: VerificationReport): string {
 
 function connectionTo({ host, port, user, password }: Postgres, database: string): PgConnection {
   return { host, port, user, password, database }
+}
+
+function readArguments(): { serve: boolean; port: number } {
+  const { values } = parseArgs({ options: { serve: { type: 'boolean' }, port: { type: 'string' } } })
+  const port = Number(values.port ?? 0)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new Error(`--port ${values.port} is not a port; leave it out for a free one`)
+  return { serve: values.serve ?? false, port }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
 }
 
 function stopSignal(): AbortSignal {

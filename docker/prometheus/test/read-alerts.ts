@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { blocksOf } from '../../../docs/test/page.ts'
 
 const root = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
 
@@ -33,10 +34,9 @@ export async function readRuleTests(): Promise<string> {
   return (await readAll(root('docker/prometheus/tests'))).join('\n')
 }
 
-/** The fenced blocks of one language on a page, a command or statement each. */
+/** The commands, or statements, in the blocks of one language on a page. */
 export function commands(page: string, language: string): string[] {
-  const blocks = page.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))
-  return [...blocks]
-    .flatMap(([, block]) => block!.trim().split(language === 'sh' ? '\n' : /;\n?/))
+  return blocksOf(page, language)
+    .flatMap((block) => block.trim().split(language === 'sh' ? '\n' : /;\n?/))
     .filter(Boolean)
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +13,7 @@ import {
   type TlsServer,
 } from '@ops/testbed'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { installProgram } from '../../../docs/test/install-program.ts'
 import { commands, readAlerts, readRuleTests, RUNBOOKS } from './read-alerts.ts'
 
 const run = promisify(execFile)
@@ -61,9 +62,7 @@ describe('the commands in a runbook', () => {
     await mkdir(join(folder, 'store'))
     for (const bin of BINS) {
       const cli = fileURLToPath(new URL(`../../../packages/${bin}/src/cli.ts`, import.meta.url))
-      const path = join(folder, 'bin', bin)
-      await writeFile(path, `#!/bin/sh\nexec '${process.execPath}' '${cli}' "$@"\n`)
-      await chmod(path, 0o755)
+      await installProgram(join(folder, 'bin', bin), process.execPath, cli)
     }
     // The runbooks look at a system that has one backup.
     await shell('pg-backup create --dbname app')

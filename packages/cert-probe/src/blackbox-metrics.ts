@@ -3,6 +3,7 @@ import { parseIp } from './certificate.ts'
 import { gauge, type Metric } from './exposition.ts'
 import type { EndpointReport } from './report.ts'
 
+/** What counts as a success of a probe. */
 export interface SuccessPolicy {
   /** Count a server whose certificate is not trusted as a success, as `insecure_skip_verify` does. */
   readonly insecure?: boolean

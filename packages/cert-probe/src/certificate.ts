@@ -32,6 +32,7 @@ export interface CertificateInfo {
   readonly ocspUrls: readonly string[]
 }
 
+/** The public key of a certificate. */
 export interface CertificateKey {
   /** `rsa`, `ec`, `ed25519`, `dsa` …; `unknown` when OpenSSL does not know it. */
   readonly type: string

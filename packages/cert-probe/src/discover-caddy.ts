@@ -5,6 +5,7 @@ import { exchange } from './http-exchange.ts'
 import { field, listField, type Untrusted } from './kubernetes-manifest.ts'
 import { formatAddress } from './target.ts'
 
+/** Options of {@link discoverCaddy}. */
 export interface DiscoverCaddyOptions {
   /** Caddy's admin endpoint, `http://…` or `unix:/path`. @default 'http://localhost:2019' */
   readonly adminUrl?: string

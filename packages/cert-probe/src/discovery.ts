@@ -5,6 +5,7 @@ import { sanTargets } from './san-targets.ts'
 import { formatTarget, parseTarget } from './target.ts'
 import { readTargetList, watchTargetList } from './target-list.ts'
 
+/** Options of {@link createDiscovery}. */
 export interface DiscoveryOptions {
   /** Targets that are always there. @default none */
   readonly targets?: readonly string[]
@@ -21,8 +22,10 @@ export interface DiscoveryOptions {
   readonly onError: (source: DiscoverySource, error: unknown) => void
 }
 
+/** What a list of targets is read from, beside those that are given. */
 export type DiscoverySource = 'file' | 'caddy'
 
+/** What there is to probe, by who named it. */
 export interface DiscoveredTargets {
   /** Named by somebody who may: given, in the file, or sites of the Caddy. */
   readonly named: readonly string[]
@@ -45,7 +48,26 @@ export interface Discovery {
 /** A certificate may hold thousands of names; what they lead to is bounded all the same. */
 const MAX_FOUND = 10_000
 
-/** @throws {CertProbeError} `CERT_PROBE_BAD_TARGET` */
+/**
+ * Gathers targets from what is given, from a file, from a Caddy and from the certificates that are found, and
+ * says when they change.
+ *
+ * @throws {CertProbeError} `CERT_PROBE_BAD_TARGET`
+ *
+ * @example
+ * ```ts
+ * import { createDiscovery, probeMany } from '@ops/cert-probe'
+ *
+ * await using discovery = createDiscovery({
+ *   targets: ['example.com'],
+ *   caddyUrl: 'http://localhost:2019',
+ *   onChange: ({ named }) => console.log(`${named.length} targets now`),
+ *   onError: (source, error) => console.error(`the ${source} cannot be read`, error),
+ * })
+ * const { named } = await discovery.start()
+ * console.log(await probeMany(named))
+ * ```
+ */
 export function createDiscovery(options: DiscoveryOptions): Discovery {
   const { listPath, caddyUrl, intervalMs = 600_000, onChange, onError } = options
   const given = (options.targets ?? []).map((target) => formatTarget(parseTarget(target)))

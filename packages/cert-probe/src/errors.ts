@@ -11,6 +11,7 @@ export const CERT_PROBE_ERROR_CODES = [
   'CERT_PROBE_LISTEN_FAILED',
 ] as const
 
+/** One of {@link CERT_PROBE_ERROR_CODES}. */
 export type CertProbeErrorCode = (typeof CERT_PROBE_ERROR_CODES)[number]
 
 /** Facts of a {@link CertProbeError}, for programs. */

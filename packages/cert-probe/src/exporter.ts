@@ -15,6 +15,7 @@ import { worstStatus } from './report.ts'
 import { sslExporterMetrics } from './ssl-exporter-metrics.ts'
 import { formatTarget } from './target.ts'
 
+/** Takes what there is to say, as `pino` and others do; a level that is not there is silent. */
 export interface Logger {
   debug?(fields: object, message: string): void
   info?(fields: object, message: string): void
@@ -22,6 +23,7 @@ export interface Logger {
   error?(fields: object, message: string): void
 }
 
+/** Options of {@link createExporter}. */
 export interface ExporterOptions {
   /** @default '127.0.0.1' */
   readonly host?: string

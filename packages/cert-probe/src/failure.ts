@@ -22,6 +22,7 @@ export const FAILURE_CODES = [
   'api-failed',
 ] as const
 
+/** One of {@link FAILURE_CODES}. */
 export type FailureCode = (typeof FAILURE_CODES)[number]
 
 /** Plain facts of a failed probe; certificates that were seen before it are reported all the same. */

@@ -34,6 +34,7 @@ export interface TlsSettings {
   readonly alpn: readonly string[]
 }
 
+/** Options of {@link createTlsSettings}. */
 export interface TlsSettingsOptions {
   /** The client's certificate with its chain, PEM. */
   readonly clientCertificatePem?: string
@@ -79,7 +80,24 @@ const SETTLE_MS = { least: 250, most: 1000 }
 /** How long a server may take to close its side too. */
 const GOODBYE_MS = 1000
 
-/** @throws {CertProbeError} `CERT_PROBE_BAD_CLIENT_CERTIFICATE` */
+/**
+ * Prepares handshakes: a client certificate, ALPN and versions, read and checked once for many probes.
+ *
+ * @throws {CertProbeError} `CERT_PROBE_BAD_CLIENT_CERTIFICATE`
+ *
+ * @example
+ * ```ts
+ * import { readFile } from 'node:fs/promises'
+ * import { createTlsSettings, probe } from '@ops/cert-probe'
+ *
+ * const tls = createTlsSettings({
+ *   clientCertificatePem: await readFile('client.pem', 'utf8'),
+ *   clientKeyPem: await readFile('client.key', 'utf8'),
+ * })
+ * const report = await probe('vault.example.com:8200', { tls })
+ * console.log(report.status)
+ * ```
+ */
 export function createTlsSettings(options: TlsSettingsOptions = {}): TlsSettings {
   const { clientCertificatePem, clientKeyPem, clientKeyPassphrase } = options
   try {

@@ -18,6 +18,7 @@ import { failedStored, reportStored } from './stored-certificates.ts'
 import { formatTarget, type KubernetesTarget } from './target.ts'
 import type { VerdictOptions } from './verdict.ts'
 
+/** How to reach a Kubernetes API. */
 export interface KubernetesOptions {
   /** @default the service account of the pod that this runs in */
   readonly kubeconfigPath?: string

@@ -5,6 +5,7 @@ import type { ProbeReport } from './report.ts'
 import { formatTarget, parseTarget } from './target.ts'
 import { createTrustStore } from './trust.ts'
 
+/** Options of {@link createMonitor}. */
 export interface MonitorOptions extends Omit<ProbeOptions, 'signal' | 'allowAddress'> {
   readonly targets: readonly string[]
   /** Which addresses may be connected to for a target. @default all */
@@ -32,7 +33,24 @@ export interface Monitor {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** @throws {CertProbeError} `CERT_PROBE_BAD_TARGET` */
+/**
+ * Probes targets on a schedule and keeps the last report of each.
+ *
+ * @throws {CertProbeError} `CERT_PROBE_BAD_TARGET`
+ *
+ * @example
+ * ```ts
+ * import { createMonitor } from '@ops/cert-probe'
+ *
+ * await using monitor = createMonitor({
+ *   targets: ['example.com', 'postgres://db.example.com:5432'],
+ *   intervalMs: 3_600_000,
+ *   addresses: 'all',
+ *   onReport: ({ target, status }) => console.log(target, status),
+ * })
+ * monitor.start()
+ * ```
+ */
 export function createMonitor(options: MonitorOptions): Monitor {
   const {
     intervalMs = 600_000,

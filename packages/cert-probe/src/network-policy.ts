@@ -13,6 +13,7 @@ export interface NetworkPolicy {
   allowsAddress(target: Target, ip: string): boolean
 }
 
+/** What may be probed on request. */
 export interface NetworkPolicyOptions {
   /** Always allowed, wherever they are. */
   readonly targets: readonly string[]

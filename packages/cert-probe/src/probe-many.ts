@@ -3,6 +3,7 @@ import { probe, type ProbeOptions } from './probe.ts'
 import type { ProbeReport } from './report.ts'
 import { createTrustStore } from './trust.ts'
 
+/** Options of {@link probeMany}. */
 export interface ProbeManyOptions extends ProbeOptions {
   /** How many targets are probed at once. @default 100 */
   readonly concurrency?: number

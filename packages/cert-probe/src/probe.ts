@@ -27,6 +27,7 @@ import {
 } from './target.ts'
 import type { VerdictOptions } from './verdict.ts'
 
+/** Options of {@link probe}. */
 export interface ProbeOptions extends VerdictOptions {
   /** For each address separately, from connecting to the end of the handshake. @default 10_000 */
   readonly timeoutMs?: number

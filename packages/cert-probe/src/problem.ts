@@ -19,8 +19,10 @@ export const PROBLEM_CODES = [
   'malformed',
 ] as const
 
+/** One of {@link PROBLEM_CODES}. */
 export type ProblemCode = (typeof PROBLEM_CODES)[number]
 
+/** One thing that is wrong with a certificate, or with how a server presents it. */
 export interface Problem {
   readonly code: ProblemCode
   /** `critical`: clients fail now, or within `criticalDays`. `warning`: they will, or should. */

@@ -20,6 +20,7 @@ export interface ClientLike<Registry> {
   }) => GaugeLike
 }
 
+/** Options of {@link registerCertProbeMetrics}. */
 export interface RegisterOptions<Registry> {
   readonly client: ClientLike<Registry>
   readonly registry: Registry

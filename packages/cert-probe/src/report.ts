@@ -42,11 +42,13 @@ export interface EndpointReport {
   readonly timings: Timings
 }
 
+/** A chain from the server's certificate to a trusted root. */
 export interface VerifiedChain {
   readonly expiresAt: string
   readonly certificates: readonly CertificateInfo[]
 }
 
+/** Where a certificate was stored that no server presented. */
 export type Origin =
   | { readonly kind: 'file'; readonly path: string }
   | {

@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import { unlessAborted } from './deadline.ts'
 import { ProbeFailure } from './failure.ts'
 
+/** An address that a name leads to. */
 export interface ResolvedAddress {
   readonly ip: string
   readonly family: 4 | 6

@@ -6,6 +6,7 @@ import { createPlainPeer, type PlainPeer } from './plain-peer.ts'
 /** Protocols that begin in plain text and change to TLS on request. */
 export const STARTTLS_PROTOCOLS = ['postgres', 'smtp', 'imap', 'pop3', 'ftp', 'ldap', 'mysql'] as const
 
+/** One of {@link STARTTLS_PROTOCOLS}. */
 export type StartTlsProtocol = (typeof STARTTLS_PROTOCOLS)[number]
 
 const DIALOGUES: Readonly<Record<StartTlsProtocol, (peer: PlainPeer) => Promise<void>>> = {

@@ -37,6 +37,7 @@ export async function readTargetList(path: string): Promise<string[]> {
   })
 }
 
+/** Options of {@link watchTargetList}. */
 export interface WatchTargetListOptions {
   readonly path: string
   readonly onChange: (targets: string[]) => void

@@ -5,6 +5,7 @@ import { STARTTLS_PROTOCOLS, type StartTlsProtocol } from './starttls.ts'
 /** Where a certificate is presented, or kept. */
 export type Target = NetworkTarget | UnixTarget | FileTarget | KubernetesTarget
 
+/** A port of a host, with TLS at once or after a request for it. */
 export interface NetworkTarget {
   readonly kind: 'network'
   readonly host: string
@@ -13,6 +14,7 @@ export interface NetworkTarget {
   readonly startTls?: StartTlsProtocol
 }
 
+/** A Unix socket, with TLS at once or after a request for it. */
 export interface UnixTarget {
   readonly kind: 'unix'
   readonly path: string

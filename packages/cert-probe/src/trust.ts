@@ -14,6 +14,7 @@ export interface TrustStore {
   readonly cache: CertificateCache
 }
 
+/** Options of {@link createTrustStore}. */
 export interface TrustStoreOptions {
   /**
    * A CA bundle, as PEM text. It is trusted *instead of* the machine's own, unless `addToSystem`.

@@ -5,6 +5,7 @@ import { renewalState, type RenewalState } from './renewal.ts'
 import type { TrustStore } from './trust.ts'
 import { chainExpiryMs, describe, verifyChain, type Chain, type ChainVerification } from './verify-chain.ts'
 
+/** When to warn of what comes. */
 export interface VerdictOptions {
   /**
    * Warn this long before clients start to fail.

@@ -12,6 +12,7 @@ import { checkKey } from './object-key.ts'
 import { ObjectStoreError } from './object-store-error.ts'
 import type { ListOptions, ObjectInfo, ObjectStore, PendingUpload } from './object-store.ts'
 
+/** Options of {@link fileStore}. */
 export interface FileStoreOptions {
   /** An existing folder, local or mounted. It is never made, so that a missing mount is noticed. */
   readonly folder: string

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { link, open, rename, stat, unlink } from 'node:fs/promises'
+import { link, open, readdir, rename, stat, unlink } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readBody } from './body.ts'
@@ -7,7 +7,7 @@ import type { Body } from './body.ts'
 import { isSystemError } from './file-error.ts'
 import { badKey, keySegments, makeParent, syncFolder } from './file-path.ts'
 import type { Root } from './file-path.ts'
-import { newUploadId, tempKey } from './file-temp.ts'
+import { newUploadId, parseTempName, tempKey } from './file-temp.ts'
 import { ObjectStoreError } from './object-store-error.ts'
 
 interface WriteRequest {
@@ -129,10 +129,23 @@ async function linkOnce({ root, key }: WriteRequest, tempPath: string, targetPat
   }
 }
 
+const PROBE = 'probe'
+/** A probe is over in no time; one that is older was left by a process that was killed. */
+const DEAD_PROBE_MS = 3_600_000
+
+async function removeDeadProbes(folder: string, now: () => number): Promise<void> {
+  for (const fileName of await readdir(folder).catch(() => [])) {
+    const temp = parseTempName(fileName)
+    if (temp?.name === PROBE && now() - temp.startedAt.getTime() > DEAD_PROBE_MS)
+      await unlink(join(folder, fileName)).catch(() => undefined)
+  }
+}
+
 /** True where hard links work, without which nothing appears whole for only one of many writers. */
 export async function canLink(folder: string, now: () => number): Promise<boolean> {
-  const tempPath = join(folder, tempKey('probe', newUploadId(now())))
-  const linkPath = join(folder, tempKey('probe', newUploadId(now())))
+  await removeDeadProbes(folder, now)
+  const tempPath = join(folder, tempKey(PROBE, newUploadId(now())))
+  const linkPath = join(folder, tempKey(PROBE, newUploadId(now())))
   const handle = await open(tempPath, 'wx', 0o640)
   try {
     await link(tempPath, linkPath)

@@ -23,8 +23,10 @@ export const objectStoreErrorCodes = [
   'STORE_FAILED',
 ] as const
 
+/** One of {@link objectStoreErrorCodes}. */
 export type ObjectStoreErrorCode = (typeof objectStoreErrorCodes)[number]
 
+/** What an {@link ObjectStoreError} knows besides its message; as much of it as there is. */
 export interface ObjectStoreErrorDetails {
   /** The store, as in `ObjectStore.url`. */
   readonly url?: string

@@ -19,11 +19,13 @@ export interface PutResult {
   readonly partSizeBytes?: number
 }
 
+/** What every call that waits takes. */
 export interface SignalOption {
   /** Stops the work; the promise then rejects with `signal.reason`, after cleaning up. */
   readonly signal?: AbortSignal
 }
 
+/** Options of {@link ObjectStore.put}. */
 export interface PutOptions extends SignalOption {
   /**
    * An upper estimate of the body's size, from which the part size is chosen so that the store's
@@ -36,11 +38,13 @@ export interface PutOptions extends SignalOption {
   readonly onProgress?: (storedBytes: number) => void
 }
 
+/** Options of {@link ObjectStore.get}. */
 export interface GetOptions extends SignalOption {
   /** Inclusive byte range, as in HTTP; without `end`, to the last byte. */
   readonly range?: { readonly start: number; readonly end?: number }
 }
 
+/** Options of {@link ObjectStore.list}. */
 export interface ListOptions extends SignalOption {
   /** Only keys that begin with this. @default '' */
   readonly prefix?: string
@@ -54,6 +58,7 @@ export interface PendingUpload {
   readonly startedAt: Date
 }
 
+/** What became of one key that was to be deleted: gone, or why it is still there. */
 export type DeleteResult =
   | { readonly key: string; readonly deleted: true }
   | { readonly key: string; readonly deleted: false; readonly code: string; readonly message: string }

@@ -7,6 +7,7 @@ import { s3Store } from './s3-store.ts'
 import { parseStoreUrl } from './store-url.ts'
 import type { StoreLocation } from './store-url.ts'
 
+/** Options of {@link openStore}. */
 export interface OpenStoreOptions {
   /** Where `AWS_…` variables are read. @default process.env */
   readonly env?: Readonly<Record<string, string | undefined>>

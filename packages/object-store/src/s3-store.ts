@@ -13,6 +13,7 @@ import { getObject, headInfo } from './s3-read.ts'
 import { s3Requester } from './s3-request.ts'
 import { putObject } from './s3-upload.ts'
 
+/** Options of {@link s3Store}. */
 export interface S3StoreOptions {
   /** An `S3Client` of yours; it stays open. Compatible servers mostly need `forcePathStyle: true`. */
   readonly client: S3Sender

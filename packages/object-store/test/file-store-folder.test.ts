@@ -171,6 +171,14 @@ describe('fileStore and its folder', () => {
     await expect(store.abortPendingUpload(upload)).rejects.toMatchObject({ code: 'STORE_BAD_KEY' })
   })
 
+  it('removes what a process left that was killed while it found out what the folder can do, and nothing younger', async () => {
+    const probe = (at: number): string => `.upload-${at.toString(36)}-0123456789ab-probe`
+    const [old, young] = [probe(Date.now() - 7_200_000), probe(Date.now())]
+    for (const name of [old, young]) await writeFile(join(folder, name), '')
+    await store.capabilities()
+    expect(await readdir(folder)).toEqual([young])
+  })
+
   it('refuses a key that is named like an unfinished upload', async () => {
     await expect(store.put('.upload-mbcdefgh-0123456789ab-x', Buffer.from('x'))).rejects.toMatchObject({
       code: 'STORE_BAD_KEY',

@@ -30,6 +30,7 @@ export const backupErrorCodes = [
   'BACKUP_RESTORE_FAILED',
 ] as const
 
+/** One of {@link backupErrorCodes}. */
 export type BackupErrorCode = (typeof backupErrorCodes)[number]
 
 /** Facts beside the message, as far as they apply. */

@@ -2,6 +2,7 @@ import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { openObject, type StoredBackup } from './open-backup.ts'
 
+/** Options of {@link checkBackup}. */
 export interface CheckBackupOptions extends StoredBackup {
   /** Called with the bytes read so far, of all objects together. */
   readonly onProgress?: (progress: {

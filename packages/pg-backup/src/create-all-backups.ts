@@ -10,6 +10,7 @@ import {
 import { withFailureHook } from './hooks.ts'
 import { listDatabases } from './list-databases.ts'
 
+/** Options of {@link createAllBackups}. */
 export interface CreateAllBackupsOptions extends Omit<CreateBackupOptions, 'onProgress'> {
   /** Only databases that match one of these patterns, which are those of `pg_dump`. @default all */
   readonly include?: readonly string[]
@@ -42,6 +43,7 @@ export type DatabaseOutcome =
       }
     }
 
+/** What became of every database of a server. */
 export interface CreateAllBackupsResult {
   readonly cluster: string
   readonly store: string

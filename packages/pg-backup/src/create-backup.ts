@@ -51,6 +51,7 @@ export type BackupProgress =
   | { readonly phase: 'wait'; readonly holder: LeaseHolder }
   | RetryProgress
 
+/** Options of {@link createBackup}. */
 export interface CreateBackupOptions {
   readonly store: ObjectStore
   /** The database to back up. @default libpq's `PG*` variables */
@@ -111,6 +112,7 @@ export interface CreateBackupOptions {
   readonly now?: () => Date
 }
 
+/** A backup that exists. */
 export interface BackupResult extends BackupRef {
   readonly store: string
   readonly manifestKey: string
@@ -208,6 +210,7 @@ async function attemptBackup(
     const { rawBytes, storedBytes } = totals(manifest)
     options.onProgress?.({ phase: 'publish', rawBytes, storedBytes })
     const manifestKey = `${folder}${MANIFEST_NAME}`
+    const removedLeftovers = await cleaning.removed
     await lease.confirm()
     begun.unshift(manifestKey)
     if (!(await publishManifest(store, manifestKey, manifest, signal))) {
@@ -215,7 +218,6 @@ async function attemptBackup(
       begun.length = 0
       throw collision(manifestKey)
     }
-    const removedLeftovers = await cleaning.removed
     const durationMs = elapsedMs()
     options.logger?.info({ ...backup, durationMs, storedBytes }, 'the backup is published')
     const { isHeld: leased } = lease
@@ -291,7 +293,7 @@ interface CleanUp extends AsyncDisposable {
 
 const noCleanUp: CleanUp = { removed: Promise.resolve([]), [Symbol.asyncDispose]: async () => undefined }
 
-/** Goes on beside the dump; disposing of it waits for its end. */
+/** Goes on beside the dump; disposing of it ends it. */
 function startCleanUp(
   { store, logger, stagingFolder, graceHours = DEFAULT_GRACE_HOURS }: CreateBackupOptions,
   backup: BackupRef,
@@ -300,12 +302,27 @@ function startCleanUp(
 ): CleanUp {
   const graceMs = graceHours * 3_600_000
   const stagingRoot = stagingFolder ?? tmpdir()
-  const removed = cleanUpAfterDeadRuns({ store, backup, graceMs, now: now(), stagingRoot, signal, logger })
+  const end = new AbortController()
+  const removed = cleanUpAfterDeadRuns({
+    store,
+    backup,
+    graceMs,
+    now: now(),
+    stagingRoot,
+    signal: signal === undefined ? end.signal : AbortSignal.any([signal, end.signal]),
+    logger,
+  })
   const ended = removed.then(
     () => undefined,
     () => undefined,
   )
-  return { removed, [Symbol.asyncDispose]: () => ended }
+  return {
+    removed,
+    [Symbol.asyncDispose]: () => {
+      end.abort()
+      return ended
+    },
+  }
 }
 
 async function takeGlobals(

@@ -4,6 +4,7 @@ import { dumpDatabase } from './dump-database.ts'
 import { findPostgresProgram } from './postgres-program.ts'
 import { readServerFacts, type ServerFacts } from './server-facts.ts'
 
+/** Options of {@link digestDatabase}. */
 export interface DigestDatabaseOptions {
   readonly connection: PgConnection
   /** The encoding that the compared backup was dumped in. @default the database's own */

@@ -12,6 +12,7 @@ export interface BackupAttempt {
   readonly startedAt: string
 }
 
+/** A backup that was made, as its hooks are told. */
 export interface BackupSuccess extends BackupAttempt {
   readonly result: BackupResult
 }
@@ -19,6 +20,7 @@ export interface BackupSuccess extends BackupAttempt {
 /** Why an attempt failed: a code of `BackupError`, `ABORTED`, or `UNKNOWN` for a defect. */
 export type BackupFailureCode = BackupErrorCode | 'ABORTED' | 'UNKNOWN'
 
+/** A backup that failed, as its hooks are told. */
 export interface BackupFailure extends BackupAttempt {
   readonly code: BackupFailureCode
   /** What `createBackup` rejects with. */

@@ -3,6 +3,7 @@ import { BackupError } from './backup-error.ts'
 import { backupIdTime, backupOfManifestKey, databaseFolder, type BackupRef } from './backup-set.ts'
 import { toBackupError } from './store-failure.ts'
 
+/** Options of {@link listBackups}. */
 export interface ListBackupsOptions {
   readonly store: ObjectStore
   /** Only backups of this cluster. @default all */
@@ -12,6 +13,7 @@ export interface ListBackupsOptions {
   readonly signal?: AbortSignal
 }
 
+/** A published backup. */
 export interface ListedBackup extends BackupRef {
   /** When it was started, from its id; ISO 8601, UTC. */
   readonly startedAt: string
@@ -37,6 +39,7 @@ export async function listBackups(options: ListBackupsOptions): Promise<ListedBa
   return found.toSorted((a, b) => (a.id < b.id ? -1 : Number(a.id > b.id)))
 }
 
+/** Options of {@link findBackup}. */
 export interface FindBackupOptions {
   readonly store: ObjectStore
   /** @default 'main' */

@@ -91,6 +91,7 @@ const schema = z.looseObject({
   warnings: z.array(z.string()),
 })
 
+/** One object of a backup set. */
 export interface ManifestObject {
   /** Its key below the backup's folder. */
   readonly name: string
@@ -197,6 +198,7 @@ export function parseManifest(json: string, key: string): Manifest {
   throw invalid(key, `${issue.path.join('.') || 'it'}: ${issue.message}`)
 }
 
+/** Options of {@link readManifest}. */
 export interface ReadManifestOptions {
   readonly store: ObjectStore
   readonly backup: BackupRef

@@ -33,6 +33,7 @@ export interface StoreMetrics {
   readonly attempts: readonly StoredAttempt[]
 }
 
+/** Options of {@link metricsFromStore}. */
 export interface MetricsFromStoreOptions {
   readonly store: ObjectStore
   /** Only databases of this cluster. @default all */

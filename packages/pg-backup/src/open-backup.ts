@@ -18,6 +18,7 @@ export interface StoredBackup {
   readonly signal?: AbortSignal
 }
 
+/** Options of {@link openBackup} and {@link openTableOfContents}. */
 export interface OpenBackupOptions extends StoredBackup, BackupKeys {}
 
 /**

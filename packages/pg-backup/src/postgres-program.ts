@@ -3,6 +3,7 @@ import { delimiter, join } from 'node:path'
 import { runProgram } from '@ops/internal-subprocess'
 import { BackupError } from './backup-error.ts'
 
+/** One of PostgreSQL's client programs on this machine. */
 export interface PostgresProgram {
   readonly path: string
   /** As it says itself: `17.6 (Debian 17.6-1)`. */
@@ -10,6 +11,7 @@ export interface PostgresProgram {
   readonly major: number
 }
 
+/** Options of {@link findPostgresProgram}. */
 export interface FindProgramOptions {
   readonly env?: NodeJS.ProcessEnv
   readonly signal?: AbortSignal

@@ -36,6 +36,7 @@ export interface MetricsClient<Registry> {
   readonly Counter: new (options: MetricOptions<Registry>) => Counter
 }
 
+/** Options of {@link createBackupMetrics}. */
 export interface BackupMetricsOptions<Registry> {
   readonly client: MetricsClient<Registry>
   /** A registry of the same client. */

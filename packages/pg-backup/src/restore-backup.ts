@@ -14,6 +14,7 @@ import { restoreGlobals, type RestoredGlobals } from './restore-globals.ts'
 import { quoteIdentifier, quoteLiteral, runPsql } from './run-psql.ts'
 import { stageBackup, type StagedBackup } from './stage-backup.ts'
 
+/** How far a restore is, in bytes. */
 export type RestoreProgress =
   | { readonly phase: 'check'; readonly bytes: number; readonly total: number }
   /** Bytes of the plain dump that are in staging. */
@@ -21,6 +22,7 @@ export type RestoreProgress =
   /** Bytes of the plain archive that `pg_restore` has taken; indexes and constraints come after the last one. */
   | { readonly phase: 'restore'; readonly bytes: number; readonly total: number }
 
+/** Options of {@link restoreBackup}. */
 export interface RestoreBackupOptions extends BackupKeys {
   readonly store: ObjectStore
   readonly manifest: Manifest
@@ -55,6 +57,7 @@ export interface RestoreBackupOptions extends BackupKeys {
   readonly env?: NodeJS.ProcessEnv
 }
 
+/** What {@link restoreBackup} did. */
 export interface RestoreResult {
   readonly database: string
   readonly bytes: number

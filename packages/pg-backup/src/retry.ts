@@ -1,6 +1,7 @@
 import pRetry from 'p-retry'
 import { isBackupError, type BackupError, type BackupErrorCode } from './backup-error.ts'
 
+/** How often, and after which waits, a backup is tried again. */
 export interface RetryOptions {
   /** How often a backup is tried, the first time included. @default 1 */
   readonly attempts?: number

@@ -3,6 +3,7 @@ import { BackupError } from './backup-error.ts'
 import { connectionEnvironment, describeConnection, type PgConnection } from './connection.ts'
 import { findPsql } from './postgres-program.ts'
 
+/** Options of {@link runPsql}. */
 export interface PsqlOptions {
   readonly connection: PgConnection
   readonly env?: NodeJS.ProcessEnv

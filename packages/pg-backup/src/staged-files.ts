@@ -30,6 +30,14 @@ export function createStagedFiles(folder: string): StagedFiles {
   let growing: StagedFile[] = []
   let removedBytes = 0
 
+  /** One look at the folder after the other, so that no file is counted as growing once it is whole. */
+  let turn: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = turn.then(work)
+    turn = done.catch(() => undefined)
+    return done
+  }
+
   const sum = (files: Iterable<StagedFile>): number => {
     let total = 0
     for (const file of files) total += file.bytes
@@ -50,9 +58,10 @@ export function createStagedFiles(folder: string): StagedFiles {
   }
 
   return {
-    async look() {
-      growing = await Promise.all((await namesOfGrowing()).map(measure))
-    },
+    look: () =>
+      inTurn(async () => {
+        growing = await Promise.all((await namesOfGrowing()).map(measure))
+      }),
     get bytes() {
       return sum(whole.values()) + sum(growing)
     },
@@ -62,12 +71,13 @@ export function createStagedFiles(folder: string): StagedFiles {
     get largest() {
       return growing.toSorted((a, b) => b.bytes - a.bytes)[0]
     },
-    async finish(isWhole) {
-      const finished = await Promise.all((await namesOfGrowing()).filter(isWhole).map(measure))
-      for (const file of finished) whole.set(file.name, file)
-      growing = growing.filter(({ name }) => !whole.has(name))
-      return finished
-    },
+    finish: (isWhole) =>
+      inTurn(async () => {
+        const finished = await Promise.all((await namesOfGrowing()).filter(isWhole).map(measure))
+        for (const file of finished) whole.set(file.name, file)
+        growing = growing.filter(({ name }) => !whole.has(name))
+        return finished
+      }),
     async remove(file) {
       await unlink(file.path)
       whole.delete(file.name)

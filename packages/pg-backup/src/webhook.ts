@@ -7,6 +7,7 @@ import { failureMessage, messageText, successMessage, type WebhookMessage } from
 /** `json`: a {@link WebhookMessage}; `slack`: `{ "text": … }`, which Slack, Mattermost, Rocket.Chat and Google Chat take. */
 export type WebhookFormat = 'json' | 'slack'
 
+/** Options of {@link webhookNotifier}. */
 export interface WebhookOptions {
   /** `https://…` or `http://…`. Whoever knows it can post, so it is a secret: no error and no log has it. */
   readonly url: string

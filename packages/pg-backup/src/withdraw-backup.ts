@@ -15,12 +15,13 @@ export async function withdrawBackup(
   logger: Logger | undefined,
 ): Promise<unknown> {
   const leftBehind = await remainsOfPut(store, error, logger)
-  let manifestStays = leftBehind.some((key) => key.endsWith(MANIFEST_NAME))
-  for (const key of begun) {
-    if (leftBehind.includes(key) || (!manifestStays && (await removeKey(store, key, logger)))) continue
-    leftBehind.push(key)
-    manifestStays ||= key.endsWith(MANIFEST_NAME)
-  }
+  const isManifest = (key: string): boolean => key.endsWith(MANIFEST_NAME)
+  const manifest = begun.find(isManifest)
+  if (manifest !== undefined && !leftBehind.includes(manifest) && !(await removeKey(store, manifest, logger)))
+    leftBehind.push(manifest)
+  const manifestStays = leftBehind.some(isManifest)
+  const objects = begun.filter((key) => !isManifest(key) && !leftBehind.includes(key))
+  leftBehind.push(...(manifestStays ? objects : await removeAll(store, objects, logger)))
   logger?.error(
     { leftBehind },
     manifestStays
@@ -55,11 +56,19 @@ async function remainsOfPut(
   )
 }
 
+/** Returns the keys that could not be removed. */
+async function removeAll(
+  store: ObjectStore,
+  keys: readonly string[],
+  logger: Logger | undefined,
+): Promise<string[]> {
+  const failed = (await store.delete(keys)).filter((result) => !result.deleted)
+  for (const { key, message } of failed) logger?.warn({ key, reason: message }, 'could not be removed')
+  return failed.map(({ key }) => key)
+}
+
 async function removeKey(store: ObjectStore, key: string, logger: Logger | undefined): Promise<boolean> {
   // A run that failed early has stored nothing; asking first spares a role that may not delete.
   if ((await store.head(key).catch(() => 'unknown')) === undefined) return true
-  const [result] = await store.delete([key])
-  if (result?.deleted === true) return true
-  logger?.warn({ key, reason: result?.message }, 'could not be removed')
-  return false
+  return (await removeAll(store, [key], logger)).length === 0
 }

@@ -24,6 +24,7 @@ export interface SourceFile {
   readonly source: string
 }
 
+/** Options of {@link auditSource}. */
 export interface AuditSourceOptions {
   /** The folder to audit, and the one that file names in findings are relative to. @default process.cwd() */
   readonly cwd?: string
@@ -34,6 +35,7 @@ export interface AuditSourceOptions {
   readonly signal?: AbortSignal
 }
 
+/** How much was looked at, and what was left out. */
 export interface AuditStats {
   /** Files found. */
   readonly files: number
@@ -50,6 +52,7 @@ export interface AuditStats {
   readonly warnings: readonly Warning[]
 }
 
+/** What {@link auditSource} found. */
 export interface AuditResult {
   /** Ordered by file, line and column. */
   readonly findings: readonly Finding[]

@@ -8,8 +8,10 @@ export const PGBOUNCER_AUDIT_ERROR_CODES = [
   'AUDIT_LIVE_FAILED',
 ] as const
 
+/** One of {@link PGBOUNCER_AUDIT_ERROR_CODES}. */
 export type PgbouncerAuditErrorCode = (typeof PGBOUNCER_AUDIT_ERROR_CODES)[number]
 
+/** What a {@link PgbouncerAuditError} knows besides its message. */
 export interface PgbouncerAuditErrorDetails {
   /** The file or folder concerned. */
   readonly path?: string

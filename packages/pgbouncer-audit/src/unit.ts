@@ -36,6 +36,7 @@ export type LibraryFact =
   | { readonly kind: 'session-lock'; readonly via: string }
   | { readonly kind: 'migration-lock'; readonly via: string }
 
+/** What is known of a library's use at one place of a file. */
 export type PlacedFact = LibraryFact & {
   /** Offset in the file. */
   readonly at: number

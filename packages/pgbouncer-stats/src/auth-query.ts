@@ -1,5 +1,6 @@
 import { PgBouncerStatsError } from './error.ts'
 
+/** Options of {@link generateAuthQuery}. */
 export interface AuthQueryOptions {
   /** The role that PgBouncer looks passwords up as. @default 'pgbouncer_auth' */
   readonly role?: string
@@ -9,6 +10,7 @@ export interface AuthQueryOptions {
   readonly functionName?: string
 }
 
+/** What makes an `auth_query` work: SQL for PostgreSQL, settings for PgBouncer. */
 export interface AuthQuerySetup {
   /** To be run once, by a superuser, in every database that PgBouncer connects to (or in `auth_dbname`). */
   readonly sql: string

@@ -2,6 +2,7 @@ import { errorMessage } from '@ops/internal-error'
 import { LEAK_CHECKS, leftoverChecks } from './check-leaks.ts'
 import { backendOf, withClient, type PoolingClient, type PoolingEndpoint } from './pooling-client.ts'
 
+/** Options of {@link checkPooling}. */
 export interface CheckPoolingOptions {
   /** Through PgBouncer. */
   readonly pooled: PoolingEndpoint
@@ -14,6 +15,7 @@ export interface CheckPoolingOptions {
   readonly signal?: AbortSignal
 }
 
+/** One property of transaction pooling, and whether it holds. */
 export interface PoolingCheck {
   readonly name: string
   readonly ok: boolean
@@ -21,6 +23,7 @@ export interface PoolingCheck {
   readonly message: string
 }
 
+/** What {@link checkPooling} found. */
 export interface PoolingReport {
   readonly ok: boolean
   readonly checks: readonly PoolingCheck[]

@@ -22,8 +22,10 @@ import { addClients, addClientUtilization, addPoolDetails } from './extra-metric
 import { labelledTable, type LabelledTable } from './labelled-table.ts'
 import { createRowFilter, type RowFilterOptions } from './row-filter.ts'
 
+/** Which version of prometheus-community's exporter the names are of. */
 export type Compat = '0.10' | '0.12' | 'both'
 
+/** Options of {@link collectMetrics}. */
 export interface CollectOptions extends RowFilterOptions {
   /**
    * Whose names for the statistics: `pgbouncer_stats_…` of prometheus-community's 0.10, or

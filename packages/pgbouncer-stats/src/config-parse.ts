@@ -17,6 +17,7 @@ export interface ConfigProblem {
   readonly line: number
 }
 
+/** What stands in a configuration file and in what it includes. */
 export interface ParsedConfig {
   /** In the order of the files; a later entry wins over an earlier one. */
   readonly entries: readonly ConfigEntry[]
@@ -29,6 +30,7 @@ const MAX_INCLUDE_DEPTH = 10
 /** Files that include each other several times would otherwise be read 10^10 times. */
 const MAX_INCLUDES = 100
 
+/** Options of {@link parseConfig}. */
 export interface ParseConfigOptions {
   readonly text: string
   /** For messages. @default 'pgbouncer.ini' */

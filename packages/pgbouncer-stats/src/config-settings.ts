@@ -211,6 +211,7 @@ export function defaultOf(name: string, version: string): string {
   return value
 }
 
+/** What makes PgBouncer use a changed setting. */
 export type TakesEffect = 'reload' | 'restart'
 
 /** What a change of it takes: RELOAD suffices, or PgBouncer has to be restarted. */
@@ -220,6 +221,7 @@ export function takesEffectOn({ restart, reloadableSince }: Setting, version: st
   return needsRestart ? 'restart' : 'reload'
 }
 
+/** A setting of `[pgbouncer]`. */
 export interface DescribedSetting {
   readonly name: string
   /** `integer`, `seconds`, `boolean`, `text`, or the values that are allowed, separated by `|`. */

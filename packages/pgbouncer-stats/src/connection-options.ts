@@ -3,7 +3,9 @@ import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { PgBouncerStatsError } from './error.ts'
 
+/** libpq's `sslmode`, from none to the strictest. */
 export const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const
+/** One of {@link SSL_MODES}. */
 export type SslMode = (typeof SSL_MODES)[number]
 
 /** Where PgBouncer's admin console is, and who asks. */

@@ -17,6 +17,7 @@ export interface ConsoleResult {
   readonly rows: readonly (readonly (string | null)[])[]
 }
 
+/** Options of a query on PgBouncer's console. */
 export interface QueryOptions {
   /** Rejects with `signal.reason`, and closes the connection, since an answer may still come. */
   readonly signal?: AbortSignal

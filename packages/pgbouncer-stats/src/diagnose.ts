@@ -6,6 +6,7 @@ import type { Snapshot } from './read-pgbouncer.ts'
 
 export type { Diagnosis } from './diagnosis.ts'
 
+/** What {@link diagnose} cannot read from PgBouncer. */
 export interface DiagnoseFacts {
   /** PostgreSQL's `max_connections`, less what is reserved. Without it, its limit is not judged. */
   readonly postgresConnections?: number

@@ -1,3 +1,4 @@
+/** One thing that is wrong, and what to do about it. */
 export interface Diagnosis {
   /** Stable; see the README's table. */
   readonly code: string

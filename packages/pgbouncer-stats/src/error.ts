@@ -17,8 +17,10 @@ export const PGBOUNCER_STATS_ERROR_CODES = [
   'PGBOUNCER_CREDENTIALS_UNREADABLE',
 ] as const
 
+/** One of {@link PGBOUNCER_STATS_ERROR_CODES}. */
 export type PgBouncerStatsErrorCode = (typeof PGBOUNCER_STATS_ERROR_CODES)[number]
 
+/** What a {@link PgBouncerStatsError} knows besides its message; as much of it as there is. */
 export interface PgBouncerStatsErrorDetails {
   /** Which PgBouncer, as `host:port` or the socket's path. */
   readonly target?: string

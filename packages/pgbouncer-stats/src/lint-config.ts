@@ -7,8 +7,10 @@ import { lintSyntax } from './lint-syntax-rules.ts'
 
 export type { LintFacts, LintFinding } from './lint-context.ts'
 
+/** Options of {@link lintConfig}: the file's text, and what is known of its surroundings. */
 export interface LintConfigOptions extends ParseConfigOptions, LintFacts {}
 
+/** What {@link lintConfig} found. */
 export interface LintReport {
   readonly file: string
   /** The version that was assumed or given. */

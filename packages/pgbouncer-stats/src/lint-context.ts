@@ -4,6 +4,7 @@ import type { UserlistEntry } from './userlist-parse.ts'
 
 export type Severity = 'error' | 'warning' | 'note'
 
+/** One thing that is wrong, unsafe or contradictory in a configuration. */
 export interface LintFinding {
   /** Stable; see the README's table of rules. */
   readonly rule: string

@@ -7,6 +7,7 @@ import type { LintConfigOptions } from './lint-config.ts'
 import type { LintFacts } from './lint-context.ts'
 import { parseUserlist } from './userlist-parse.ts'
 
+/** Options of {@link loadConfig}. */
 export interface LoadConfigOptions {
   readonly file: string
   /** What relative paths in it are relative to: PgBouncer's working directory. @default the file's folder */

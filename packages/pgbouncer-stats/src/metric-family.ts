@@ -12,6 +12,7 @@ export interface Sample {
   readonly value: number
 }
 
+/** One Prometheus metric with its samples. */
 export interface MetricFamily {
   readonly name: string
   readonly help: string
@@ -88,15 +89,36 @@ export function renderText(families: readonly MetricFamily[]): string {
   return families.map(renderFamily).join('')
 }
 
-/** The same as bytes, a family at a time: one string of tens of megabytes takes twice as long to encode. */
+/**
+ * The same as bytes, some thousand samples at a time: text that is bytes before the garbage collector
+ * next looks costs half as much as tens of megabytes of it.
+ */
 export function renderChunks(families: readonly MetricFamily[]): Buffer[] {
-  return families.map((family) => Buffer.from(renderFamily(family)))
+  return families.flatMap((family) => {
+    const chunks = [Buffer.from(renderHead(family))]
+    for (let at = 0; at < family.samples.length; at += SAMPLES_PER_CHUNK)
+      chunks.push(Buffer.from(renderSamples(family, at, at + SAMPLES_PER_CHUNK)))
+    return chunks
+  })
 }
 
-function renderFamily({ name, help, type, samples }: MetricFamily): string {
+const SAMPLES_PER_CHUNK = 1000
+
+function renderFamily(family: MetricFamily): string {
+  return renderHead(family) + renderSamples(family, 0, family.samples.length)
+}
+
+function renderHead({ name, help, type }: MetricFamily): string {
   const escapedHelp = help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')
-  let text = `# HELP ${name} ${escapedHelp}\n# TYPE ${name} ${type}\n`
-  for (const { labels, value } of samples) text += `${name}${labels.text} ${formatValue(value)}\n`
+  return `# HELP ${name} ${escapedHelp}\n# TYPE ${name} ${type}\n`
+}
+
+function renderSamples({ name, samples }: MetricFamily, from: number, to: number): string {
+  let text = ''
+  for (let at = from; at < to && at < samples.length; at += 1) {
+    const { labels, value } = samples[at]!
+    text += `${name}${labels.text} ${formatValue(value)}\n`
+  }
   return text
 }
 

@@ -32,12 +32,14 @@ export interface MetricRegistry {
   removeSingleMetric(name: string): void
 }
 
+/** Options of {@link registerPgBouncerMetrics}. */
 export interface RegisterOptions extends CollectOptions {
   readonly registry: MetricRegistry
   /** One PgBouncer, without a label of its own; or several, by the value of the label `pgbouncer`. */
   readonly targets: ConnectionOptions | Readonly<Record<string, ConnectionOptions>>
 }
 
+/** Metrics that stand on a registry. */
 export interface RegisteredPgBouncer {
   /** Takes the metrics off the registry, and closes the connections. */
   unregister(): void

@@ -13,6 +13,7 @@ export interface AdminClient {
   }): Promise<{ fields: readonly { name: string }[]; rows: readonly unknown[][] }>
 }
 
+/** Options of {@link readPgBouncer}. */
 export interface ReadPgBouncerOptions {
   /** Opened for this call, and closed at its end. One of `connection`, `console` and `client` is given. */
   readonly connection?: ConnectionOptions
@@ -27,6 +28,7 @@ export interface ReadPgBouncerOptions {
   readonly signal?: AbortSignal
 }
 
+/** A SHOW command that PgBouncer did not answer with rows. */
 export interface ShowFailure {
   /** `SHOW POOLS`, say. */
   readonly command: string

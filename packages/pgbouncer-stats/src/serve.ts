@@ -8,6 +8,7 @@ import { renderChunks, TEXT_CONTENT_TYPE } from './metric-family.ts'
 import { collectTargets, openTargets } from './collect-targets.ts'
 import { errorMessage } from '@ops/internal-error'
 
+/** Options of {@link createExporter}. */
 export interface ExporterOptions extends CollectOptions {
   /** One PgBouncer for `/metrics`, or several by name (the label `pgbouncer`). None: `/probe` only. */
   readonly targets?: ConnectionOptions | Readonly<Record<string, ConnectionOptions>>
@@ -20,6 +21,7 @@ export interface ExporterOptions extends CollectOptions {
   readonly logger?: { warn(fields: object, message: string): void }
 }
 
+/** A server for Prometheus. */
 export interface Exporter {
   /** Resolves when it listens. */
   start(): Promise<{ port: number }>

@@ -57,6 +57,7 @@ export interface ShowRows {
   readonly dnsZones: readonly DnsZoneRow[]
 }
 
+/** What of a {@link Snapshot} can be read by a SHOW command of its own. */
 export type ShowName = keyof ShowRows
 
 interface ShowCommand<Rows> {

@@ -1,5 +1,6 @@
 import { PgBouncerStatsError } from './error.ts'
 
+/** The pool and the load that {@link simulatePools} plays through. */
 export interface SimulatePoolsInput {
   /** Server connections of the pool. */
   readonly poolSize: number
@@ -18,6 +19,7 @@ export interface SimulatePoolsInput {
   readonly seed?: number
 }
 
+/** How long transactions wait in a simulation; times in milliseconds. */
 export interface SimulatePoolsResult {
   /** Of all transactions, those that waited for a server connection. */
   readonly waitedShare: number

@@ -1,5 +1,6 @@
 import { PgBouncerStatsError } from './error.ts'
 
+/** What {@link sizePools} needs to know of the server and of those who connect. */
 export interface SizePoolsInput {
   /** Cores of the PostgreSQL server. */
   readonly cpuCores: number
@@ -26,6 +27,7 @@ export interface SizePoolsInput {
   readonly transactionShare?: number
 }
 
+/** The advice of {@link sizePools}, with its arithmetic. */
 export interface SizePoolsResult {
   /** For the `[pgbouncer]` section, of each PgBouncer. */
   readonly settings: {
@@ -50,6 +52,7 @@ export interface SizePoolsResult {
   readonly warnings: readonly { readonly code: SizeWarning; readonly message: string }[]
 }
 
+/** What is tight or impossible about the numbers that were given. */
 export type SizeWarning = 'over-max-connections' | 'too-many-pools' | 'app-pool-too-large' | 'no-headroom'
 
 /** More clients than this for each server connection only wait for each other. */

@@ -3,6 +3,7 @@ import { PgBouncerStatsError } from './error.ts'
 /** What stands for a user's password in `userlist.txt`, in `pg_authid`, or in `pg_shadow`. */
 export type SecretKind = 'scram' | 'md5' | 'plain' | 'empty'
 
+/** One line of a `userlist.txt`. */
 export interface UserlistEntry {
   readonly user: string
   readonly secret: string

@@ -49,6 +49,7 @@ export async function readCredentials(client: Queryable): Promise<Credential[]> 
   }
 }
 
+/** Which users belong in a `userlist.txt`. */
 export interface UserSelection {
   /** Only these users. @default all that have a password */
   readonly users?: readonly string[]
@@ -81,6 +82,7 @@ function wanted(
   )
 }
 
+/** How a `userlist.txt` compares with PostgreSQL's roles. */
 export interface UserlistCheck {
   readonly inStep: boolean
   readonly users: readonly {
@@ -128,6 +130,7 @@ async function fits(secret: string, verifier: string, user: string): Promise<boo
   return await passwordFits(secret, verifier, user)
 }
 
+/** What {@link writeUserlist} did. */
 export interface WriteUserlistResult {
   readonly file: string
   /** Whether the content is another than before. */

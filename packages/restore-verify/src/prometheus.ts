@@ -19,6 +19,7 @@ export interface MetricsClient<Registry> {
   readonly Gauge: new (options: GaugeOptions<Registry>) => Gauge
 }
 
+/** Options of {@link createRestoreVerifyMetrics}. */
 export interface RestoreVerifyMetricsOptions<Registry> {
   readonly client: MetricsClient<Registry>
   /** A registry of the same client. */
@@ -30,6 +31,7 @@ export type DrillOutcome =
   | { readonly report: VerificationReport }
   | { readonly backup: Pick<BackupRef, 'cluster' | 'database'>; readonly error: unknown; readonly at?: Date }
 
+/** Metrics that show the last drill of each database. */
 export interface RestoreVerifyMetrics {
   /** Shows the outcome of a drill; one that is older than what is shown only counts as a success. */
   record(outcome: DrillOutcome): void

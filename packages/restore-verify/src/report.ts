@@ -15,6 +15,7 @@ export const checkNames = [
   'duration',
 ] as const
 
+/** One of {@link checkNames}. */
 export type CheckName = (typeof checkNames)[number]
 
 /** How one check ended. */
@@ -38,6 +39,7 @@ export interface TableVerdict {
   readonly actual?: TableContent
 }
 
+/** What a table holds, whatever the order of its rows. */
 export interface TableContent {
   readonly rows: number
   /** Bytes of the rows in COPY's text format. */
@@ -60,6 +62,7 @@ export interface Difference {
 
 export const phaseNames = ['check', 'start', 'restore', 'digest', 'compare', 'inspect', 'clean up'] as const
 
+/** How long one phase of a drill took. */
 export interface PhaseTime {
   readonly phase: (typeof phaseNames)[number]
   readonly durationMs: number

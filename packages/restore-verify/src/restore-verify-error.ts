@@ -14,6 +14,7 @@ export const restoreVerifyErrorCodes = [
   'VERIFY_NO_REPORT',
 ] as const
 
+/** One of {@link restoreVerifyErrorCodes}. */
 export type RestoreVerifyErrorCode = (typeof restoreVerifyErrorCodes)[number]
 
 /** Facts beside the message, as far as they apply. */

@@ -15,6 +15,7 @@ export type Which =
 
 const DAY_MS = 86_400_000
 
+/** Options of {@link selectBackups}. */
 export interface SelectOptions {
   readonly store: ObjectStore
   /** @default 'main' */

@@ -4,6 +4,7 @@ import type { VerificationReport } from './report.ts'
 import { selectBackups, type Which } from './select-backups.ts'
 import { verifyRestore, type VerifyRestoreOptions } from './verify-restore.ts'
 
+/** Options of {@link verifyBackups}. */
 export interface VerifyBackupsOptions extends Omit<VerifyRestoreOptions, 'id'> {
   /** @default 'latest' */
   readonly which?: Which

@@ -37,6 +37,7 @@ import { withinDiskLimit } from './disk-limit.ts'
 import { restWithout, type Rest } from './left-out.ts'
 import { prepareTarget, type AdaptOptions } from './prepare-target.ts'
 import { readStored } from './read-stored.ts'
+import { withRealPrograms } from './real-programs.ts'
 import { recordDrill } from './record.ts'
 import type { CheckName, PhaseTime, TableVerdict, VerificationReport } from './report.ts'
 import { RestoreVerifyError } from './restore-verify-error.ts'
@@ -51,6 +52,7 @@ import {
 import { openStaging, type Staging } from './staging.ts'
 import { openTarget, type Target, type TargetOptions } from './targets/target.ts'
 
+/** How far a drill is. */
 export type VerifyProgress = {
   readonly phase: PhaseTime['phase']
   /** Bytes done in this phase, where it is a matter of bytes. */
@@ -59,6 +61,7 @@ export type VerifyProgress = {
   readonly rows?: number
 }
 
+/** Options of {@link verifyRestore}. */
 export interface VerifyRestoreOptions extends AdaptOptions, BackupKeys {
   readonly store: ObjectStore
   /** @default 'main' */
@@ -152,7 +155,12 @@ async function beginDrill(options: VerifyRestoreOptions, backup: BackupRef): Pro
   const manifestSha256 = createHash('sha256')
     .update(text ?? '')
     .digest('hex')
-  return { options, manifest, manifestSha256, checks, phases: [], env, now, startedAt }
+  const realEnv = await withRealPrograms(env, {
+    major: manifest.server.major,
+    // Those that a drill starts itself have a socket of its own.
+    host: options.target?.kind === 'server' ? options.target.connection?.host : '/',
+  })
+  return { options, manifest, manifestSha256, checks, phases: [], env: realEnv, now, startedAt }
 }
 
 async function runDrill(drill: Drill): Promise<VerificationReport> {

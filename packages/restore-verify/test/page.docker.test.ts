@@ -1,47 +1,26 @@
 /// <reference lib="dom" />
-import { execFile } from 'node:child_process'
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { dockerAvailable, needs } from '@ops/testbed'
+import { chromiumProgram, dockerAvailable, needs, type ChromiumProgram } from '@ops/testbed'
 import { chromium, type Browser } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { renderHtml } from '../src/render-html.ts'
 import { sampleReport } from '../src/sample-report.ts'
 
 /** The page in Debian's Chromium, which runs in a container without a network. `OPS_SCREENSHOTS` names a folder to keep what it looks like. */
-const IMAGE = 'ops-testbed-chromium'
 const hasDocker = await dockerAvailable()
-const run = promisify(execFile)
 
-let folder: string
+let program: ChromiumProgram
 let browser: Browser
 
 beforeAll(async () => {
   if (!hasDocker) return
-  await run('docker', [
-    'build',
-    '--quiet',
-    '--tag',
-    IMAGE,
-    join(import.meta.dirname, '../../../docker/chromium'),
-  ])
-  folder = await mkdtemp(join(tmpdir(), 'restore-verify-page-'))
-  // Playwright speaks to the browser through the descriptors 3 and 4; docker passes 0 and 1 on.
-  const program = join(folder, 'chromium')
-  await writeFile(
-    program,
-    `#!/bin/sh\nexec docker run --rm --interactive --network=none --shm-size=256m ${IMAGE} "$@" <&3 >&4\n`,
-  )
-  await chmod(program, 0o755)
-  // The container is the sandbox: Chromium's own needs rights that it does not have in there.
-  browser = await chromium.launch({ executablePath: program, chromiumSandbox: false })
+  program = await chromiumProgram()
+  browser = await chromium.launch({ executablePath: program.executablePath, chromiumSandbox: false })
 })
 
 afterAll(async () => {
   await browser?.close()
-  if (folder !== undefined) await rm(folder, { recursive: true, force: true })
+  await program?.[Symbol.asyncDispose]()
 })
 
 beforeEach((context) => needs(context, hasDocker, 'no Docker engine answers'))

@@ -11,6 +11,7 @@ import type { RetentionItem } from './retention-item.ts'
 import type { Scan } from './scan.ts'
 import { toRetentionError } from './store-failure.ts'
 
+/** Options of {@link applyRetention}. */
 export interface ApplyOptions {
   readonly store: ObjectStore
   /** Looks at the store again, in the same way as before the plan: `() => scanSets({ store, prefix })`. */
@@ -29,6 +30,7 @@ export interface ApplyOptions {
   readonly onProgress?: (progress: ApplyProgress) => void
 }
 
+/** How far {@link applyRetention} is; items and bytes count up from the start of the run. */
 export type ApplyProgress =
   | { readonly phase: 'checking' }
   | {
@@ -44,6 +46,7 @@ export type ApplyProgress =
  */
 export type ItemOutcome = 'deleted' | 'gone' | 'changed' | 'needed' | 'locked' | 'failed'
 
+/** What became of one item that the plan removes. */
 export interface ItemReport {
   readonly id: string
   readonly group: string
@@ -56,6 +59,7 @@ export interface ItemReport {
   readonly legalHold?: boolean
 }
 
+/** What {@link applyRetention} did. */
 export interface ApplyResult {
   readonly items: readonly ItemReport[]
   /** What became of every key that was to be deleted. */

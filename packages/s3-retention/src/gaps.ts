@@ -13,6 +13,7 @@ export interface GapWindow {
   readonly periods: number
 }
 
+/** Options of {@link findGaps}. */
 export interface FindGapsOptions extends GapWindow {
   readonly now: Date
   /** IANA name. @default 'UTC' */

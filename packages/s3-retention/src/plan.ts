@@ -20,6 +20,7 @@ import { RetentionError } from './retention-error.ts'
 import { duplicateId, type RetentionItem } from './retention-item.ts'
 import type { Verdict } from './rules.ts'
 
+/** Options of {@link planRetention}. */
 export interface PlanOptions {
   readonly now: Date
   /** In whose days, weeks, months and years the policy counts; an IANA name. @default 'UTC' */
@@ -35,6 +36,7 @@ export interface PlanOptions {
 /** `unpublished`: a set without its manifest. `broken`: one that is there, and worth nothing. */
 export type ItemState = 'good' | 'broken' | 'unpublished'
 
+/** What is to become of one item, and why. */
 export interface RetentionDecision {
   readonly item: RetentionItem
   readonly state: ItemState
@@ -45,11 +47,13 @@ export interface RetentionDecision {
   readonly problem?: string
 }
 
+/** How much, in items and in bytes. */
 export interface Amount {
   readonly items: number
   readonly bytes: number
 }
 
+/** What a plan does to one group. */
 export interface GroupSummary {
   readonly group: string
   readonly kept: Amount

@@ -25,12 +25,14 @@ export interface MetricsClient<Registry> {
   readonly Counter: new (options: MetricOptions<Registry>) => Counter
 }
 
+/** Options of {@link createRetentionMetrics}. */
 export interface RetentionMetricsOptions<Registry> {
   readonly client: MetricsClient<Registry>
   /** A registry of the same client. */
   readonly registry: Registry
 }
 
+/** Metrics that show the last run. */
 export interface RetentionMetrics {
   /** Shows what a run found and did: the plan, and the result when it was carried out. */
   record(run: { readonly plan: RetentionPlan; readonly result?: ApplyResult }): void

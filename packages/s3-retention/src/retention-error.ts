@@ -14,6 +14,7 @@ export const RETENTION_ERROR_CODES = [
   'RETENTION_WORLD_CHANGED',
 ] as const
 
+/** One of {@link RETENTION_ERROR_CODES}. */
 export type RetentionErrorCode = (typeof RETENTION_ERROR_CODES)[number]
 
 /** Facts beside the message, as far as they apply. */

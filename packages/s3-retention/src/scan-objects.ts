@@ -6,6 +6,7 @@ import { toRetentionError } from './store-failure.ts'
 import { compileTimePattern } from './time-in-name.ts'
 import { createZoneClock } from './zone-clock.ts'
 
+/** Options of {@link scanObjects}. */
 export interface ScanObjectsOptions {
   readonly store: ObjectStore
   /** Only keys that begin with this. @default '' */

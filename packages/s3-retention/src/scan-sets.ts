@@ -7,6 +7,7 @@ import type { Scan, ScanProgress } from './scan.ts'
 import { MANIFEST_NAME, sortIntoSets, VERIFICATION_NAME, type SetFolder } from './set-folder.ts'
 import { toRetentionError } from './store-failure.ts'
 
+/** Options of {@link scanSets}. */
 export interface ScanSetsOptions {
   readonly store: ObjectStore
   /** Only keys that begin with this. @default '' */

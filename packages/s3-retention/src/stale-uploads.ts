@@ -3,6 +3,7 @@ import { errorMessage } from '@ops/internal-error'
 import { toRetentionError } from './store-failure.ts'
 import { timeOfBackupId } from './time-in-name.ts'
 
+/** Options of {@link findStaleUploads}. */
 export interface FindStaleUploadsOptions {
   readonly store: ObjectStore
   /** @default '' */
@@ -49,6 +50,7 @@ export async function findStaleUploads(options: FindStaleUploadsOptions): Promis
   return stale
 }
 
+/** What became of one stale upload. */
 export interface AbortReport {
   readonly key: string
   readonly uploadId: string

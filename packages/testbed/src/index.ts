@@ -1,4 +1,5 @@
 export { awkwardSqlFile } from './awkward-database.ts'
+export { chromiumProgram, type ChromiumOptions, type ChromiumProgram } from './chromium.ts'
 export { findPostgres, type PostgresInstallation } from './find-postgres.ts'
 export { findProgram } from './find-program.ts'
 export type { ServerMode } from './matrix.ts'

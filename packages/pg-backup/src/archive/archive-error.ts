@@ -10,8 +10,10 @@ export const archiveErrorCodes = [
   'ARCHIVE_TRUNCATED',
 ] as const
 
+/** One of {@link archiveErrorCodes}. */
 export type ArchiveErrorCode = (typeof archiveErrorCodes)[number]
 
+/** What an {@link ArchiveError} knows besides its message. */
 export interface ArchiveErrorDetails {
   /** How many bytes into the archive the reader was. */
   readonly offset?: number

@@ -8,6 +8,7 @@ import { digestTables, type TableDigest, type TableRows } from './table-digest.t
 import type { TocEntry } from './toc-entry.ts'
 import { columnsOf, describe, isTableData, readToc } from './toc.ts'
 
+/** Options of {@link createArchiveReader}. */
 export interface ArchiveReaderOptions {
   /** Called when a table's data begin. */
   readonly onTable?: (table: { schema: string; name: string }) => void
@@ -31,6 +32,7 @@ export interface ArchiveReader {
   readonly progress: ArchiveProgress
 }
 
+/** How far an archive was read. */
 export interface ArchiveProgress {
   /** Bytes of the archive so far. */
   readonly bytes: number

@@ -25,6 +25,7 @@ export interface LiveFinding {
   readonly fix: string
 }
 
+/** Options of {@link auditLive}. */
 export interface LiveAuditOptions {
   /** A direct connection to the database behind PgBouncer, with the rights of `pg_monitor`. */
   readonly connection: LiveConnection
@@ -34,6 +35,7 @@ export interface LiveAuditOptions {
   readonly signal?: AbortSignal
 }
 
+/** What {@link auditLive} found. */
 export interface LiveAuditResult {
   readonly findings: readonly LiveFinding[]
   readonly profile: Profile

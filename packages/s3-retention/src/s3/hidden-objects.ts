@@ -10,6 +10,7 @@ export interface HiddenObject {
   readonly hiddenAt: string
 }
 
+/** Options of {@link findHiddenObjects}. */
 export interface FindHiddenOptions extends S3Location {
   readonly under?: string
   readonly now: Date

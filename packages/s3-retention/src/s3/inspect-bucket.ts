@@ -6,6 +6,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { s3ErrorOf, type S3Location } from './s3-location.ts'
 
+/** Options of {@link inspectBucket}. */
 export interface InspectBucketOptions extends S3Location {
   /** Lifecycle rules that abort uploads sooner than this are warned about. @default 72 */
   readonly graceHours?: number

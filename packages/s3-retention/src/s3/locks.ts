@@ -60,6 +60,7 @@ export async function readLock(location: S3Location, ref: VersionRef): Promise<O
   }
 }
 
+/** Options of {@link lockUntil}. */
 export interface LockUntilOptions extends S3Location {
   /** The keys of a new backup's objects, the manifest among them. */
   readonly keys: readonly string[]

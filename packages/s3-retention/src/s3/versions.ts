@@ -92,6 +92,7 @@ async function versionsOf(
   return versions
 }
 
+/** Options of {@link s3Remover}. */
 export interface S3RemoverOptions extends S3Location {
   /**
    * What deleting means in a bucket that keeps versions. `mark` puts a delete marker, and leaves the

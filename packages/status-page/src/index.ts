@@ -1,0 +1,19 @@
+/** The status page: what an operator wants to see at a glance, as HTML and as JSON. */
+export {
+  createStatusHandler,
+  type DrillRef,
+  type StatusHandler,
+  type StatusHandlerOptions,
+} from './handler.ts'
+export { type BasicCredentials } from './basic-auth.ts'
+export { findProblems, type Finding } from './findings.ts'
+export { renderStatusPage } from './page.ts'
+export {
+  readStoreStatus,
+  type StoreStatus,
+  type ReadStoreStatusOptions,
+  type WatchedDatabase,
+} from './store-status.ts'
+export { statusDocument, type StatusDocument } from './status-document.ts'
+export { statusSchema } from './status-schema.ts'
+export type * from './status.ts'

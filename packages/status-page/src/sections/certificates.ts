@@ -1,0 +1,69 @@
+import { daysLeftText } from '../findings.ts'
+import { html, type Html } from '../html.ts'
+import type { CertificateStatus, Status } from '../status.ts'
+import { dayName } from '../words.ts'
+import { badge, type Mark } from './marks.ts'
+import { section, type Section } from './section.ts'
+
+const STATES: Record<CertificateStatus['state'], readonly [Mark, string]> = {
+  ok: ['good', 'fine'],
+  warning: ['warn', 'warning'],
+  critical: ['bad', 'critical'],
+  unknown: ['plain', 'not seen'],
+}
+
+/** A year is a full bar: certificates that last longer are rare, and none that does is urgent. */
+const FULL_DAYS = 365
+
+/** When which certificate expires, the next one first. */
+export function certificates({ certificates: all }: Status): Section | undefined {
+  if (all.length === 0) return undefined
+  const sorted = all.toSorted((a, b) => (a.daysLeft ?? -Infinity) - (b.daysLeft ?? -Infinity))
+  return section(
+    'certificates',
+    'Certificates',
+    html`<div class="card scroll stack" tabindex="0" role="region" aria-label="All certificates">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Target</th>
+            <th scope="col" class="wide">Days left</th>
+            <th scope="col">Until</th>
+            <th scope="col">State</th>
+            <th scope="col">Says</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${sorted.map(row)}
+        </tbody>
+      </table>
+    </div>`,
+  )
+}
+
+function row({ target, location, state, expiresAt, daysLeft, problem }: CertificateStatus): Html {
+  const [shape, word] = STATES[state]
+  const width = Math.min(100, Math.max(1, ((daysLeft ?? 0) / FULL_DAYS) * 100)).toFixed(1)
+  return html`<tr>
+    <th scope="row">
+      ${target}${location !== '' && location !== target && html`<span class="note block">${location}</span>`}
+    </th>
+    <td class="wide">
+      ${
+        daysLeft === null
+          ? '–'
+          : html`<span class="bar"
+              ><svg class="gauge ${shape}" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
+                <rect class="track" width="100" height="4" />
+                <rect class="fill" width="${width}" height="4" /></svg
+              ><span class="number">${daysLeftText(daysLeft)}</span></span
+            >`
+      }
+    </td>
+    <td data-label="Until">
+      ${expiresAt === null ? '–' : html`<time datetime="${expiresAt}">${dayName(expiresAt)} ${expiresAt.slice(0, 4)}</time>`}
+    </td>
+    <td>${badge(shape, word)}</td>
+    <td class="says">${problem}</td>
+  </tr>`
+}

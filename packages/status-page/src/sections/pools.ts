@@ -1,0 +1,79 @@
+import { formatCount } from '@ops/internal-cli/format'
+import { html, type Html } from '../html.ts'
+import { plot } from '../plot.ts'
+import type { PoolerStatus, PoolStatus, Status } from '../status.ts'
+import { duration } from '../words.ts'
+import { badge, type Mark } from './marks.ts'
+import { section, type Section } from './section.ts'
+
+/** How full the pools are and who waits, now and over the last hours. */
+export function pools({ poolers }: Status): Section | undefined {
+  if (poolers.length === 0) return undefined
+  return section('pools', 'Connection pools', html`${poolers.map(pooler)}`)
+}
+
+function pooler({ name, pools: all, history }: PoolerStatus): Html {
+  const sorted = all.toSorted((a, b) => b.clientsWaiting - a.clientsWaiting || saturation(b) - saturation(a))
+  const nameTime = (at: string): string => `${at.slice(11, 16)} UTC`
+  const series = (valueOf: (sample: PoolerStatus['history'][number]) => number) =>
+    history.map((sample) => ({ at: sample.at, value: valueOf(sample) }))
+  return html`<article class="card">
+    <header><h3>${name}</h3></header>
+    <div class="columns">
+      <div class="scroll stack" tabindex="0" role="region" aria-label="Pools of ${name}">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Pool</th>
+              <th scope="col">Mode</th>
+              <th scope="col" class="wide">Servers in use</th>
+              <th scope="col" class="number">Clients</th>
+              <th scope="col" class="number">Waiting</th>
+              <th scope="col">State</th>
+            </tr>
+          </thead>
+          <tbody>
+            ${sorted.map(row)}
+          </tbody>
+        </table>
+        ${all.length === 0 && html`<p class="empty">No client has opened a pool yet.</p>`}
+      </div>
+      <div class="plots narrow">
+        ${plot({ label: 'Fullest pool', points: series(({ saturation: part }) => part * 100), format: (value) => `${Math.round(value)} %`, limit: 100, nameTime })}
+        ${plot({ label: 'Clients waiting', points: series(({ clientsWaiting }) => clientsWaiting), format: (value) => formatCount(Math.round(value)), nameTime })}
+      </div>
+    </div>
+  </article>`
+}
+
+function row(pool: PoolStatus): Html {
+  const { database, user, mode, clientsActive, clientsWaiting, serversActive, size, maxWaitSeconds } = pool
+  const [state, word] = stateOf(pool)
+  const width = (Math.min(1, saturation(pool)) * 100).toFixed(1)
+  return html`<tr>
+    <th scope="row">${database}<span class="note"> / ${user}</span></th>
+    <td data-label="Mode">${mode ?? '–'}</td>
+    <td class="wide">
+      <span class="bar"
+        ><svg class="gauge ${state}" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
+          <rect class="track" width="100" height="4" />
+          <rect class="fill" width="${width}" height="4" /></svg
+        ><span class="number">${serversActive} of ${size}</span></span
+      >
+    </td>
+    <td class="number" data-label="Clients">${formatCount(clientsActive)}</td>
+    <td class="number" data-label="Waiting">
+      ${formatCount(clientsWaiting)}${clientsWaiting > 0 && html`<span class="note"> ${duration(maxWaitSeconds)}</span>`}
+    </td>
+    <td>${badge(state, word)}</td>
+  </tr>`
+}
+
+function stateOf(pool: PoolStatus): readonly [Mark, string] {
+  if (pool.clientsWaiting > 0) return pool.maxWaitSeconds >= 1 ? ['bad', 'waits'] : ['warn', 'queues']
+  return saturation(pool) >= 1 ? ['warn', 'full'] : ['good', 'room left']
+}
+
+function saturation({ serversActive, size }: PoolStatus): number {
+  return size === 0 ? 0 : serversActive / size
+}
