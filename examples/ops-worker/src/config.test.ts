@@ -75,6 +75,7 @@ pgbouncer: { url: 'postgres://stats@pooler:6432/pgbouncer' }
       'drill.password',
       'drill.identity',
       'pgbouncer.password',
+      'status.password',
     ])
     const env = {
       ...LEAST,
@@ -86,6 +87,7 @@ pgbouncer: { url: 'postgres://stats@pooler:6432/pgbouncer' }
       postgres: { password: 'a b: {c}' },
       drill: { password: 'a b: {c}', identity: 'a b: {c}' },
       pgbouncer: { password: 'a b: {c}' },
+      status: { user: 'ops', password: 'a b: {c}' },
     }
     expect(await loadConfig({ env })).toMatchObject(expected)
     const file = await fileWith(
@@ -96,6 +98,7 @@ store: { url: 'file:///var/backups', secretAccessKeyFile: ${secret} }
 postgres: { url: 'postgres://backup@db/postgres', passwordFile: ${secret} }
 drill: { passwordFile: ${secret}, identityFile: ${secret} }
 pgbouncer: { url: 'postgres://stats@pooler/pgbouncer', passwordFile: ${secret} }
+status: { passwordFile: ${secret} }
 `,
     )
     expect(await loadConfig({ file, env: {} })).toMatchObject(expected)

@@ -9,19 +9,21 @@ const readme: string = await readFile(new URL('../README.md', import.meta.url), 
 
 it('the README has every setting with its variable, and none that does not exist', () => {
   const rows = [...readme.matchAll(/^\| `([\w.]+)`(\\\*)? +\| `(OPS_WORKER_\w+)`/gm)]
-  expect(rows.map(([, key, star, variable]) => [key, variable, star !== undefined]).toSorted()).toEqual(
-    SETTINGS.map(({ path, variable, isSecret }) => [path.join('.'), variable, isSecret]).toSorted(),
+  expect(new Set(rows.map(([, key, star = '', variable]) => `${key} ${variable}${star}`))).toEqual(
+    new Set(
+      SETTINGS.map(({ path, variable, isSecret }) => `${path.join('.')} ${variable}${isSecret ? '\\*' : ''}`),
+    ),
   )
 })
 
 it('the README explains every error code, and none that does not exist', () => {
   const explained = [...readme.matchAll(/^\| `(WORKER_\w+)`/gm)].map(([, code]) => code)
-  expect(explained.toSorted()).toEqual([...workerErrorCodes].toSorted())
+  expect(new Set(explained)).toEqual(new Set(workerErrorCodes))
 })
 
 it('the README lists every metric of the worker, and none that does not exist', async () => {
   const registry = new Registry()
   createJobMetrics(registry)
   const listed = [...readme.matchAll(/^\| `(ops_worker_\w+)`/gm)].map(([, name]) => name)
-  expect(listed.toSorted()).toEqual((await registry.getMetricsAsJSON()).map(({ name }) => name).toSorted())
+  expect(new Set(listed)).toEqual(new Set((await registry.getMetricsAsJSON()).map(({ name }) => name)))
 })

@@ -1,9 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CliContext } from '@ops/internal-cli'
+import { errorMessage } from '@ops/internal-error'
+import { readReport } from '@ops/restore-verify'
+import { createStatusHandler } from '@ops/status-page'
 import { pino } from 'pino'
 import type { Config } from './config-schema.ts'
 import { startHttpServer } from './http-server.ts'
 import { openWorker } from './open-worker.ts'
+import { createStatusReader } from './read-status.ts'
 import { createReadiness } from './readiness.ts'
 import { runSchedule } from './scheduler.ts'
 
@@ -19,6 +23,13 @@ export async function serve(config: Config, { signal, env }: CliContext): Promis
       '/healthz': async () => ({ status: 200, body: 'ok\n' }),
       '/readyz': createReadiness(config, worker),
     },
+    fallback: createStatusHandler({
+      readStatus: createStatusReader(config, worker),
+      readDrillReport: (drill) => readReport(worker.store, drill),
+      subscribe: (changed) => worker.activity.subscribe(changed),
+      auth: config.status,
+      onError: (error) => logger.error({ reason: errorMessage(error) }, 'the status cannot be read'),
+    }),
     logger,
   })
   logger.info({ url: server.url, cluster: config.cluster, store: worker.store.url }, 'listening')

@@ -38,7 +38,7 @@ it('takes less than 150 MiB and 1 % of a core when nothing is due', async (conte
   const used = (await cpuSeconds(worker.pid)) - before
   expect(used / seconds).toBeLessThan(0.01)
   expect(await residentMib(worker.pid)).toBeLessThan(150)
-  context.annotate(
+  await context.annotate(
     `${(await residentMib(worker.pid)).toFixed(0)} MiB, ${((used / seconds) * 100).toFixed(2)} % of a core`,
   )
 })
