@@ -10,7 +10,7 @@ export interface Schedule {
 }
 
 /** In place of a pattern: the job runs only when it is asked for. */
-export const NEVER = 'never'
+const NEVER = 'never'
 
 export interface CronScheduleOptions {
   /** Five fields as in crontab(5), with one for seconds before them if need be; or `never`. */

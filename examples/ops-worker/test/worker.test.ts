@@ -8,7 +8,7 @@ import { readRecord } from '@ops/restore-verify'
 import { startFaultProxy, startPgBouncer, startPostgres, startS3, startTlsServer } from '@ops/testbed'
 import type { PgBouncer, Postgres, S3Server, TlsServer } from '@ops/testbed'
 import { Client } from 'pg'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { startCli, startWorker, until, type ServingWorker } from './start-worker.ts'
 
 let postgres: Postgres
@@ -28,6 +28,7 @@ beforeAll(async () => {
   }
 })
 afterAll(() => started.disposeAsync())
+vi.setConfig({ testTimeout: 300_000 })
 
 interface Place {
   readonly env: NodeJS.ProcessEnv
