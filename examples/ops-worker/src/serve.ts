@@ -11,6 +11,8 @@ import { createStatusReader } from './read-status.ts'
 import { createReadiness } from './readiness.ts'
 import { runSchedule } from './scheduler.ts'
 
+const POSTPONE_MS = 5000
+
 /** Runs the jobs and the HTTP server until the signal aborts. */
 export async function serve(config: Config, { signal, env }: CliContext): Promise<void> {
   const logger = pino({ level: config.logLevel })
@@ -44,7 +46,7 @@ export async function serve(config: Config, { signal, env }: CliContext): Promis
   await runSchedule({
     jobs,
     takeTurn: (job) => worker.turns.take(job, { signal }),
-    postponeMs: config.lease.ttlMs / 6,
+    postponeMs: Math.min(POSTPONE_MS, config.lease.ttlMs / 6),
     clock: { now: Date.now, sleep: (ms, until) => sleep(ms, undefined, { signal: until }) },
     logger,
     signal,

@@ -56,8 +56,6 @@ async function newPlace(location: Promise<string> = newBucket()): Promise<Place>
     OPS_WORKER_STORE_SECRET_ACCESS_KEY: s3.secretAccessKey,
     OPS_WORKER_POSTGRES_URL: postgres.url('postgres'),
     OPS_WORKER_DATABASES: 'app',
-    OPS_WORKER_LEASE_TTL: '3s',
-    OPS_WORKER_LEASE_CLOCK_SKEW: '500ms',
     OPS_WORKER_RETRY_DELAY: '500ms',
   }
   return { env, store, backups: (database) => listBackups({ store, cluster: 'main', database }) }
@@ -197,9 +195,10 @@ describe('a worker', () => {
   it('takes over from one that was killed in the middle of a backup, once its lease has expired', async () => {
     const place = await newPlace(newFolder())
     const hold = await holdBackups()
-    const killed = await start(place.env)
+    const env = { ...place.env, OPS_WORKER_LEASE_TTL: '3s', OPS_WORKER_LEASE_CLOCK_SKEW: '500ms' }
+    const killed = await start(env)
     await hold.untilWaiting()
-    const next = await start(place.env)
+    const next = await start(env)
     killed.kill('SIGKILL')
     await killed.ended
     await hold.release()
