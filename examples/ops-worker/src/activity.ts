@@ -19,7 +19,7 @@ export interface Activity {
   progress(job: JobRef, progress: JobProgress): void
   end(job: JobRef): void
   running(): RunningJob[]
-  /** How many turns have ended. */
+  /** How many turns have ended that may have changed what is in the store. */
   ended(): number
   /** Told of every change; returns what ends that. */
   subscribe(changed: () => void): () => void
@@ -48,7 +48,7 @@ export function createActivity(cluster: string): Activity {
     },
     end(job) {
       running.delete(nameOf(job))
-      ended += 1
+      if (job.kind !== 'certificates') ended += 1
       changed()
     },
     running: () => [...running.values()],

@@ -24,7 +24,8 @@ export interface CronScheduleOptions {
 export function cronSchedule({ pattern, timeZone, jitterMs, name }: CronScheduleOptions): Schedule {
   if (pattern === NEVER) return { last: () => undefined, next: () => undefined }
   const cron = new Cron(pattern, { timezone: timeZone, mode: '5-or-6-parts' })
-  const delayMs = Math.floor(jitterMs * fractionOf(name))
+  // In whole seconds, which is what the id of a backup tells of its time.
+  const delayMs = Math.floor((jitterMs * fractionOf(name)) / 1000) * 1000
   let slots = { last: Infinity, next: -Infinity }
   const slotsAt = (now: number): typeof slots => {
     if (now >= slots.last && now < slots.next) return slots
