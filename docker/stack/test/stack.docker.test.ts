@@ -166,7 +166,7 @@ describe('PostgreSQL', () => {
     ['app', 'CREATE TABLE public.mine (id int)'],
     ['app', 'SELECT * FROM pg_authid'],
     ['app', "SELECT pgbouncer.get_auth('app')"],
-    ['backup', "SET default_transaction_read_only = off; INSERT INTO note (body) VALUES ('x')"],
+    ['backup', "BEGIN READ WRITE; INSERT INTO public.note (body) VALUES ('x')"],
     ['monitoring', 'SELECT * FROM public.note'],
     ['pgbouncer_auth', 'SELECT * FROM public.note'],
   ])('refuses %s what is not its business: %s', async (role, statement) => {
@@ -364,6 +364,9 @@ describe('with a backup every five seconds, an alert arrives, and is taken back'
     if (!hasDocker) return
     await stack.untilHealthy()
     await stack.up({ TEST_BACKUP_SCHEDULE: '*/5 * * * * *' })
+    // What was started anew has another port.
+    prometheus = await Prometheus.of(stack)
+    inbox = await Inbox.of(stack)
   })
 
   const failed = { alertname: 'BackupFailed', database: 'app' }
