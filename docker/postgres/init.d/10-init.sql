@@ -23,6 +23,8 @@ GRANT pg_read_all_data, pg_use_reserved_connections TO backup;
 -- postgres_exporter: reads statistics, and no rows.
 ALTER ROLE monitoring LOGIN CONNECTION LIMIT 5 PASSWORD :'monitoring_password';
 ALTER ROLE monitoring SET default_transaction_read_only = on;
+-- The sizes of a table that somebody has locked are not worth waiting for.
+ALTER ROLE monitoring SET lock_timeout = '2s';
 GRANT pg_monitor, pg_use_reserved_connections TO monitoring;
 -- PgBouncer's auth_query: may look up the application's password, and no other.
 ALTER ROLE pgbouncer_auth LOGIN CONNECTION LIMIT 5 PASSWORD :'pgbouncer_password';

@@ -16,8 +16,7 @@ const COLUMNS = 'id, body, tags, created_at AS "createdAt"'
 
 /**
  * Notes in PostgreSQL, written for a pool in transaction mode: nothing outlives its transaction, and what has to
- * be one runs on one client between BEGIN and COMMIT. The named statement is PgBouncer's to carry along
- * (`max_prepared_statements`).
+ * be one runs on one client between BEGIN and COMMIT.
  */
 export class Notes {
   readonly #pool: Pool
@@ -27,11 +26,7 @@ export class Notes {
   }
 
   async get(id: string): Promise<Note | undefined> {
-    const { rows } = await this.#pool.query<Note>({
-      name: 'get-note',
-      text: `SELECT ${COLUMNS} FROM note WHERE id = $1`,
-      values: [id],
-    })
+    const { rows } = await this.#pool.query<Note>(`SELECT ${COLUMNS} FROM note WHERE id = $1`, [id])
     return rows[0]
   }
 

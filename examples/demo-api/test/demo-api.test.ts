@@ -29,6 +29,8 @@ beforeAll(async () => {
   })
   pool = new Pool({ connectionString: pgbouncer.url('app'), max: 10 })
   api = createApi(new Notes(pool))
+  // A connection that lay idle on a busy machine must not be closed under the next request.
+  api.keepAliveTimeout = 0
   api.listen(0, '127.0.0.1')
   await once(api, 'listening')
   origin = `http://127.0.0.1:${(api.address() as AddressInfo).port}`
@@ -36,6 +38,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   api?.close()
+  api?.closeAllConnections()
   await pool?.end()
   await pgbouncer?.stop()
   await postgres?.stop()
@@ -84,7 +87,6 @@ describe('the demo API, through PgBouncer in transaction mode', () => {
     const answers = await Promise.all(Array.from({ length: 100 }, (_, n) => post({ body: `crowd ${n}` })))
     expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 100 }, () => 201))
     const ids = (await Promise.all(answers.map((answer) => answer.json() as Promise<Note[]>))).flat()
-    // The same named statement, on whichever server connection comes.
     const notes = await Promise.all(ids.map(({ id }) => read(`/notes/${id}`)))
     expect(notes).toHaveLength(100)
     const [row] = await postgres.query(

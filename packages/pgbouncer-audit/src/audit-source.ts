@@ -133,7 +133,7 @@ function gather(
   if (stat === undefined)
     throw new PgbouncerAuditError(
       'AUDIT_PATH_NOT_FOUND',
-      `There is no file or folder at ${cwd}; give the path of the code to audit`,
+      `there is no file or folder at ${cwd}; give the path of the code to audit`,
       { details: { path: cwd } },
     )
   const found = stat.isFile() ? { files: [cwd], manifests: [], warnings: [] } : findFiles(cwd)

@@ -69,7 +69,7 @@ export function readBaseline(path: string): Baseline {
   } catch (error) {
     throw new PgbouncerAuditError(
       'AUDIT_BAD_BASELINE',
-      `The baseline ${path} cannot be read; write one with --write-baseline`,
+      `the baseline ${path} cannot be read; write one with --write-baseline`,
       {
         cause: error,
         details: { path },

@@ -91,7 +91,7 @@ async function answers(connection: LiveConnection): Promise<void> {
   } catch (error) {
     throw new PgbouncerAuditError(
       'AUDIT_LIVE_FAILED',
-      `The database does not answer: ${errorMessage(error)}; check the connection`,
+      `the database does not answer: ${errorMessage(error)}; check the connection`,
       {
         cause: error,
       },
