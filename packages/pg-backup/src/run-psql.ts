@@ -23,7 +23,7 @@ const DEFAULT_TIMEOUT_MS = 900_000
  * for one works for the others (service files, Kerberos, `~/.pgpass`, certificates).
  *
  * Rejects with `BACKUP_CONNECT_FAILED` when the server cannot be reached, refuses the login or does
- * not answer, and with {@link ProgramError} when a statement fails.
+ * not answer, and with `ProgramError` when a statement fails.
  *
  * @example
  * ```ts
