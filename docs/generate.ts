@@ -3,6 +3,7 @@
  * them with what it would write.
  */
 import { readFile, writeFile } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CERT_PROBE_ERROR_CODES } from '@ops/cert-probe'
 import { registerCertProbeMetrics } from '@ops/cert-probe/prometheus'
@@ -17,42 +18,43 @@ import { restoreVerifyErrorCodes } from '@ops/restore-verify'
 import { createRestoreVerifyMetrics } from '@ops/restore-verify/prometheus'
 import { RETENTION_ERROR_CODES } from '@ops/s3-retention'
 import { createRetentionMetrics } from '@ops/s3-retention/prometheus'
-import * as client from 'prom-client'
+import * as client from '@prometheus-io/client'
+import { createJobMetrics } from '../examples/ops-worker/src/job-metrics.ts'
 
 const own = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const MADE =
   '<!-- Made from the code by `node docs/generate.ts`; a test fails when it is not what that would write. -->'
 
 /** The cells of each row of a README's tables, without the first, by what stands in the first as code. */
-async function tableRows(packageName: string): Promise<Map<string, string[]>> {
-  const readme = await readFile(own(`../packages/${packageName}/README.md`), 'utf8')
+async function tableRows(folder: string): Promise<Map<string, string[]>> {
+  const readme = await readFile(own(`../${folder}/README.md`), 'utf8')
   const rows = readme.matchAll(/^\| `(\w+)(?:\{\w+\})?` *\|(.*)\|$/gm)
   return new Map(
     Array.from(rows, ([, key, cells]) => [key!, cells!.split(/(?<!\\)\|/).map((cell) => cell.trim())]),
   )
 }
 
-const ERRORS: readonly { readonly packageName: string; readonly codes: readonly string[] }[] = [
-  { packageName: 'object-store', codes: objectStoreErrorCodes },
-  { packageName: 'pg-backup', codes: [...backupErrorCodes, ...archiveErrorCodes] },
-  { packageName: 'restore-verify', codes: restoreVerifyErrorCodes },
-  { packageName: 's3-retention', codes: RETENTION_ERROR_CODES },
-  { packageName: 'pgbouncer-stats', codes: PGBOUNCER_STATS_ERROR_CODES },
-  { packageName: 'pgbouncer-audit', codes: PGBOUNCER_AUDIT_ERROR_CODES },
-  { packageName: 'cert-probe', codes: CERT_PROBE_ERROR_CODES },
+const ERRORS: readonly { readonly folder: string; readonly codes: readonly string[] }[] = [
+  { folder: 'packages/object-store', codes: objectStoreErrorCodes },
+  { folder: 'packages/pg-backup', codes: [...backupErrorCodes, ...archiveErrorCodes] },
+  { folder: 'packages/restore-verify', codes: restoreVerifyErrorCodes },
+  { folder: 'packages/s3-retention', codes: RETENTION_ERROR_CODES },
+  { folder: 'packages/pgbouncer-stats', codes: PGBOUNCER_STATS_ERROR_CODES },
+  { folder: 'packages/pgbouncer-audit', codes: PGBOUNCER_AUDIT_ERROR_CODES },
+  { folder: 'packages/cert-probe', codes: CERT_PROBE_ERROR_CODES },
 ]
 
 /** docs/errors.md: every code that the packages can give, and what their READMEs say of it. */
 export async function errorsPage(): Promise<string> {
   const sections = await Promise.all(
-    ERRORS.map(async ({ packageName, codes }) => {
-      const rows = await tableRows(packageName)
+    ERRORS.map(async ({ folder, codes }) => {
+      const rows = await tableRows(folder)
       const explained = codes.map((code) => {
         const [meaning, advice = ''] = rows.get(code) ?? []
-        if (meaning === undefined) throw new Error(`the README of ${packageName} does not explain ${code}`)
+        if (meaning === undefined) throw new Error(`the README in ${folder} does not explain ${code}`)
         return [`\`${code}\``, meaning, advice]
       })
-      return `## @ops/${packageName}\n\n${table(['code', 'meaning', 'what to do'], explained)}`
+      return `## @ops/${basename(folder)}\n\n${table(['code', 'meaning', 'what to do'], explained)}`
     }),
   )
   return `${MADE}
@@ -78,49 +80,55 @@ interface Registered {
 function registered(register: (registry: client.Registry) => void): Registered[] {
   const registry = new client.Registry()
   register(registry)
-  return registry.getMetricsAsArray() as unknown as Registered[]
+  return registry.getMetricsAsArray()
 }
 
 const METRICS: readonly {
-  readonly packageName: string
+  readonly folder: string
   readonly about: string
   readonly register: (registry: client.Registry) => void
 }[] = [
   {
-    packageName: 'pg-backup',
+    folder: 'packages/pg-backup',
     about: '`createBackupMetrics`; which of them are known after a restart, its README says.',
     register: (registry) => void createBackupMetrics({ client, registry }),
   },
   {
-    packageName: 'restore-verify',
+    folder: 'packages/restore-verify',
     about: '`createRestoreVerifyMetrics`: the last drill of each database.',
     register: (registry) => void createRestoreVerifyMetrics({ client, registry }),
   },
   {
-    packageName: 's3-retention',
+    folder: 'packages/s3-retention',
     about: '`createRetentionMetrics`: the last run. A `group` is the folder above the sets.',
     register: (registry) => void createRetentionMetrics({ client, registry }),
   },
   {
-    packageName: 'pgbouncer-stats',
+    folder: 'packages/pgbouncer-stats',
     about:
       '`registerPgBouncerMetrics`, and `/metrics` of `pgbouncer-stats serve`. With `compat` a scrape has `pgbouncer_stats_…` (0.10), `pgbouncer_stats_totals_…` (0.12) or both. Labels: of `pgbouncer_pools_…` `database` and `user`; of `pgbouncer_stats_…` `database`; of `pgbouncer_databases_…` `name`, `host`, `port`, `database`, `force_user` and `pool_mode`; with several targets `pgbouncer` besides.',
     register: (registry) =>
       registerPgBouncerMetrics({ registry, targets: { host: 'localhost', port: 6432, user: 'stats' } }),
   },
   {
-    packageName: 'cert-probe',
+    folder: 'packages/cert-probe',
     about:
       '`registerCertProbeMetrics`, and `/metrics` of `cert-probe serve`. All are gauges by `target` and `location`. `probe_…` mean what they mean in blackbox_exporter, `ssl_…` what they mean in ssl_exporter.',
     register: (registry) => registerCertProbeMetrics({ client, registry, monitor: { reports: () => [] } }),
   },
+  {
+    folder: 'examples/ops-worker',
+    about:
+      'On `/metrics` of the worker, beside all of the above. `database` is empty for jobs that are not about one.',
+    register: (registry) => void createJobMetrics(registry),
+  },
 ]
 
-/** docs/metrics.md: every metric that the packages register. */
+/** docs/metrics.md: every metric that the packages and the worker register. */
 export async function metricsPage(): Promise<string> {
   const sections = await Promise.all(
-    METRICS.map(async ({ packageName, about, register }) => {
-      const readme = await tableRows(packageName)
+    METRICS.map(async ({ folder, about, register }) => {
+      const readme = await tableRows(folder)
       const rows = registered(register).map(({ name, help, type, labelNames = [] }) => {
         const meaning = help.startsWith('See the README') ? (readme.get(name)?.at(-1) ?? '') : help
         const labels = labelNames.map((label) => `\`${label}\``).join(', ')
@@ -128,7 +136,7 @@ export async function metricsPage(): Promise<string> {
       })
       const hasLabels = rows.some((row) => row.at(-1) !== '')
       const head = ['metric', 'type', 'meaning', ...(hasLabels ? ['labels'] : [])]
-      return `## @ops/${packageName}\n\n${about}\n\n${table(head, rows)}`
+      return `## @ops/${basename(folder)}\n\n${about}\n\n${table(head, rows)}`
     }),
   )
   return `${MADE}

@@ -27,6 +27,9 @@ const COMMANDS = {
   },
 }
 
+// Ctrl-C reaches the program that runs, too: it cleans up and ends, and this one waits for it.
+process.on('SIGINT', () => undefined)
+
 const [name, ...args] = process.argv.slice(2)
 const command = COMMANDS[name]
 if (command === undefined) fail(`usage: node scripts/setup.mjs ${Object.keys(COMMANDS).join('|')}`)

@@ -1,12 +1,14 @@
 // What a user gets: packs every public package, installs the tarballs with npm into one empty project
 // outside the workspace, and there loads each entry by `import` and by `require`, compiles its
-// types, and runs its bin.
+// types, and runs its bin. Then the same beside other versions of the peers: see smoke-peers.mjs.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { overLimit } from './package-limits.mjs'
 import { pack, publicPackages, readJson } from './public-packages.mjs'
+import { smokePeers } from './smoke-peers.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
@@ -17,7 +19,7 @@ const project = mkdtempSync(join(tmpdir(), 'ops-smoke-'))
 try {
   const packages = publicPackages().map((each) => Object.assign(each, { tarball: pack(each, project) }))
   install(packages)
-  for (const each of packages) describe(each)
+  for (const each of packages) attempt(`${each.name} is as small as it should be`, () => describe(each))
   for (const each of packages) {
     attempt(`${each.name} brings nothing private along`, () => findPrivate(each))
     for (const { specifier } of entries(each).filter(({ isCode }) => isCode)) {
@@ -44,6 +46,7 @@ try {
   attempt('types, from CommonJS', () =>
     compile(packages, 'script.cts', (name, specifier) => `import ${name} = require('${specifier}')`),
   )
+  await smokePeers(packages, attempt)
 } finally {
   rmSync(project, { recursive: true, force: true })
 }
@@ -68,15 +71,18 @@ function testedPeers({ peerDependencies = {}, devDependencies = {} }) {
   return Object.fromEntries(Object.keys(peerDependencies).map((name) => [name, devDependencies[name]]))
 }
 
-/** Prints what installing the package costs. */
+/** Prints what installing the package costs, and compares it with what it may. */
 function describe({ name, tarball, manifest }) {
   const files = listFiles(join(project, 'node_modules', name))
   const unpacked = files.reduce((sum, file) => sum + statSync(file).size, 0)
   const direct = Object.keys(manifest.dependencies ?? {}).length
+  const installed = countInstalled(name)
   console.log(
     `     ${name}: ${kilobytes(statSync(tarball).size)} packed, ${kilobytes(unpacked)} in ${files.length} files, ` +
-      `${direct} dependencies, ${countInstalled(name)} with theirs`,
+      `${direct} dependencies, ${installed} with theirs`,
   )
+  const excess = overLimit(name, { installed })
+  if (excess.length > 0) throw new Error(excess.join('\n'))
 }
 
 function kilobytes(bytes) {

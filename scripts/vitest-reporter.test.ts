@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 
 const VITEST = join(import.meta.dirname, '..', 'node_modules', 'vitest', 'vitest.mjs')
+const FILE = 'fixture.test.mjs'
 const REPORTER = join(import.meta.dirname, 'vitest-reporter.ts')
 
 describe('the reporter of test runs', { timeout: 60_000 }, () => {
@@ -12,7 +13,7 @@ describe('the reporter of test runs', { timeout: 60_000 }, () => {
     const run = runTests(`
       it('passes', () => {})
       it('needs a server', (context) => context.skip('PgBouncer not found'))`)
-    expect(run).toMatchObject({ exitCode: 0, counts: '1 0 1\n' })
+    expect(run).toMatchObject({ exitCode: 0, counts: `1 0 ${FILE}\n0 0 -\n` })
     expect(run.stderr).toContain('needs a server: PgBouncer not found')
   })
 
@@ -22,14 +23,14 @@ describe('the reporter of test runs', { timeout: 60_000 }, () => {
       it.skip('off', () => {})
       it('bare', (context) => context.skip())
       describe.skip('part', () => { it('is off too', () => {}) })`)
-    expect(run).toMatchObject({ exitCode: 1, counts: '1 3 0\n' })
+    expect(run).toMatchObject({ exitCode: 1, counts: `1 0 ${FILE}\n0 3 -\n` })
     expect(run.stderr).toContain('bare: WITHOUT A REASON')
     expect(run.stderr).toContain('part > is off too: WITHOUT A REASON')
   })
 
   it('lets a run be narrowed to a name', () => {
     const run = runTests(`it('one', () => {}); it('other', () => {})`, '-t', 'one')
-    expect(run).toMatchObject({ exitCode: 0, counts: '1 0 1\n' })
+    expect(run).toMatchObject({ exitCode: 0, counts: `1 0 ${FILE}\n0 0 -\n` })
   })
 
   it('counts failures of tests, hooks, and of no test in particular', () => {
@@ -43,12 +44,12 @@ describe('the reporter of test runs', { timeout: 60_000 }, () => {
         setTimeout(() => { throw new Error('late') }, 1)
         await new Promise((resolve) => setTimeout(resolve, 50))
       })`)
-    expect(run).toMatchObject({ exitCode: 1, counts: '1 3 1\n' })
+    expect(run).toMatchObject({ exitCode: 1, counts: `1 2 ${FILE}\n0 1 -\n` })
     expect(run.stderr).not.toContain('WITHOUT A REASON')
   })
 
   it('counts a file that cannot be loaded', () => {
-    expect(runTests(`import './missing.mjs'`)).toMatchObject({ exitCode: 1, counts: '0 1 0\n' })
+    expect(runTests(`import './missing.mjs'`)).toMatchObject({ exitCode: 1, counts: `0 1 ${FILE}\n0 0 -\n` })
   })
 })
 
@@ -59,7 +60,7 @@ function runTests(
 ): { exitCode: number | null; counts: string; stderr: string } {
   const folder = mkdtempSync(join(tmpdir(), 'ops-reporter-'))
   try {
-    writeFileSync(join(folder, 'fixture.test.mjs'), source)
+    writeFileSync(join(folder, FILE), source)
     const counts = join(folder, 'counts')
     const run = spawnSync(
       process.execPath,

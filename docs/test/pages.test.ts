@@ -6,9 +6,10 @@ import { promisify } from 'node:util'
 import { parseConnectionUri } from '@ops/pg-backup'
 import { auditSource, RULES } from '@ops/pgbouncer-audit'
 import { lintConfig, parseConnectionUrl } from '@ops/pgbouncer-stats'
+import { checkNames } from '@ops/restore-verify'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { startMachine, type Machine } from './machine.ts'
-import { blocksOf, fencedBlocks } from './page.ts'
+import { blocksOf, fencedBlocks, tableOf } from './page.ts'
 
 const DOCS = fileURLToPath(new URL('..', import.meta.url))
 const EXAMPLES = fileURLToPath(new URL('../../examples', import.meta.url))
@@ -52,6 +53,11 @@ describe('a page', () => {
   )
 })
 
+it('reading-a-drill-report.md explains every check', () => {
+  const explained = tableOf(pageNamed('reading-a-drill-report.md'), '## The checks').map(([check]) => check)
+  expect(explained).toEqual(checkNames)
+})
+
 describe('DATABASE.md', () => {
   const page = pageNamed('DATABASE.md')
 
@@ -80,6 +86,17 @@ describe('DATABASE.md', () => {
     const remote = urls.filter((url) => !url.includes('@localhost:'))
     expect(remote).toHaveLength(3)
     for (const url of remote) expect(url).toContain('?sslmode=verify-full&sslrootcert=/')
+  })
+
+  it('sizes pools as the stack does', async () => {
+    const ini = await readFile(
+      fileURLToPath(new URL('../../docker/pgbouncer/pgbouncer.ini', import.meta.url)),
+      'utf8',
+    )
+    const sizes = blocksOf(page, 'text').find((block) => block.includes('default_pool_size = '))!
+    const settings = sizes.split('\n').filter((line) => /^[a-z_]+ = /.test(line))
+    expect(settings).toHaveLength(5)
+    expect(ini.split('\n')).toEqual(expect.arrayContaining(settings))
   })
 
   it('lists the patterns that the audit looks for', () => {

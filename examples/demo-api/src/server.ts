@@ -54,9 +54,10 @@ async function read(request: IncomingMessage): Promise<string> {
   // Without the destruction of the request, whoever sent too much still gets an answer.
   for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length
-    if (size > MAX_BODY_BYTES) throw new BadRequest(`more than ${MAX_BODY_BYTES} bytes`, 413)
-    chunks.push(chunk)
+    // What is too much is read all the same, and dropped: to stop here would cut the connection before the answer.
+    if (size <= MAX_BODY_BYTES) chunks.push(chunk)
   }
+  if (size > MAX_BODY_BYTES) throw new BadRequest(`more than ${MAX_BODY_BYTES} bytes`, 413)
   return Buffer.concat(chunks).toString('utf8')
 }
 

@@ -29,37 +29,41 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-it('shows the backup and the drill on a status page until Ctrl-C, and leaves nothing behind', async () => {
-  demo = spawn(process.execPath, [MAIN, '--serve'], {
-    env: { ...process.env, TMPDIR: folder },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  const exited = once(demo, 'exit')
-  let said = ''
-  const saying = demo.stderr!.setEncoding('utf8')
-  const heard = async (words: RegExp): Promise<string> => {
-    while (!words.test(said)) {
-      if (demo!.exitCode !== null) throw new Error(`the demo ended:\n${said}`)
-      await Promise.race([once(saying, 'data'), exited])
+it(
+  'shows the backup and the drill on a status page until Ctrl-C, and leaves nothing behind',
+  { timeout: 300_000 },
+  async () => {
+    demo = spawn(process.execPath, [MAIN, '--serve'], {
+      env: { ...process.env, TMPDIR: folder },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    const exited = once(demo, 'exit')
+    let said = ''
+    const saying = demo.stderr!.setEncoding('utf8')
+    const heard = async (words: RegExp): Promise<string> => {
+      while (!words.test(said)) {
+        if (demo!.exitCode !== null) throw new Error(`the demo ended:\n${said}`)
+        await Promise.race([once(saying, 'data'), exited])
+      }
+      return words.exec(said)![1]!
     }
-    return words.exec(said)![1]!
-  }
-  saying.on('data', (text: string) => (said += text))
+    saying.on('data', (text: string) => (said += text))
 
-  const url = await heard(/(http:\/\/127\.0\.0\.1:\d+\/)/)
-  await heard(/(until Ctrl-C)/)
-  const status = (await (await fetch(`${url}api/v1/status`)).json()) as StatusDocument
-  expect(status).toMatchObject({ state: 'ok', running: [] })
-  const [backup] = status.databases[0]!.backups
-  expect(backup).toMatchObject({ rows: 525_000, drill: { verdict: 'proven' } })
-  expect(await (await fetch(url)).text()).toContain('All is well')
-  expect(await (await fetch(`${url}drills/${backup!.id}`)).text()).toContain('<h1>Proven</h1>')
+    const url = await heard(/(http:\/\/127\.0\.0\.1:\d+\/)/)
+    await heard(/(until Ctrl-C)/)
+    const status = (await (await fetch(`${url}api/v1/status`)).json()) as StatusDocument
+    expect(status).toMatchObject({ state: 'ok', running: [] })
+    const [backup] = status.databases[0]!.backups
+    expect(backup).toMatchObject({ rows: 525_000, drill: { verdict: 'proven' } })
+    expect(await (await fetch(url)).text()).toContain('All is well')
+    expect(await (await fetch(`${url}drills/${backup!.id}`)).text()).toContain('<h1>Proven</h1>')
 
-  demo.kill('SIGINT')
-  expect(await exited).toEqual([0, null])
-  await expect(fetch(url)).rejects.toThrow('fetch failed')
-  expect((await readdir(folder)).filter((name) => existsSync(join(folder, name)))).toEqual([])
-})
+    demo.kill('SIGINT')
+    expect(await exited).toEqual([0, null])
+    await expect(fetch(url)).rejects.toThrow('fetch failed')
+    expect((await readdir(folder)).filter((name) => existsSync(join(folder, name)))).toEqual([])
+  },
+)
 
 it('refuses a port that is none', async () => {
   demo = spawn(process.execPath, [MAIN, '--serve', '--port', '80800'], {

@@ -131,6 +131,7 @@ export const configSchema = z.strictObject({
     .strictObject({ url: text((url) => parseConnectionUrl(url, {})), password: secret.optional() })
     .transform(({ url, password }) => ({ ...url, password: password ?? url.password }))
     .optional(),
+  status: z.strictObject({ user: name.default('ops'), password: secret }).optional(),
   inventory: z.strictObject({ schedule: schedule.prefault('*/15 * * * *') }).prefault({}),
   lease: z
     .strictObject({ ttl: duration.prefault('3m'), clockSkew: duration.prefault('30s') })

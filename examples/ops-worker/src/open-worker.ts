@@ -1,3 +1,4 @@
+import type { ProbeReport } from '@ops/cert-probe'
 import { openStore, type ObjectStore } from '@ops/object-store'
 import type { Logger } from '@ops/pg-backup'
 import { createBackupMetrics } from '@ops/pg-backup/prometheus'
@@ -5,6 +6,7 @@ import { registerPgBouncerMetrics } from '@ops/pgbouncer-stats/prometheus'
 import { createRestoreVerifyMetrics } from '@ops/restore-verify/prometheus'
 import { createRetentionMetrics } from '@ops/s3-retention/prometheus'
 import * as client from '@prometheus-io/client'
+import { createActivity, type Activity } from './activity.ts'
 import type { Config } from './config-schema.ts'
 import { createJobMetrics } from './job-metrics.ts'
 import { localRecords, storeRecords } from './job-records.ts'
@@ -30,6 +32,8 @@ export interface Worker extends AsyncDisposable {
   /** See {@link JobContext}. */
   readonly env: NodeJS.ProcessEnv
   readonly turns: Turns
+  readonly activity: Activity
+  certificateReports(): readonly ProbeReport[]
 }
 
 /** Puts the packages together: one store, one registry, and the jobs. */
@@ -42,6 +46,7 @@ export async function openWorker({ config, env, logger }: WorkerOptions): Promis
     drills: createRestoreVerifyMetrics({ client, registry }),
     retention: createRetentionMetrics({ client, registry }),
   }
+  const activity = createActivity(cluster)
   const shared = storeRecords({ store, cluster, ...lease })
   const turns = createTurns({
     shared,
@@ -49,6 +54,7 @@ export async function openWorker({ config, env, logger }: WorkerOptions): Promis
     concurrency: config.concurrency,
     retry,
     metrics: createJobMetrics(registry),
+    activity,
     now: Date.now,
     logger,
   })
@@ -63,7 +69,7 @@ export async function openWorker({ config, env, logger }: WorkerOptions): Promis
     store,
     env: withoutSettings(env),
     logger,
-    onProgress: () => undefined,
+    activity,
   }
   const certificates = certificatesJob(registry, context)
   const retention = retentionJob(lastBackup, metrics.retention, context)
@@ -80,6 +86,8 @@ export async function openWorker({ config, env, logger }: WorkerOptions): Promis
     registry,
     jobs,
     turns,
+    activity,
+    certificateReports: () => certificates.reports(),
     env: context.env,
     async [Symbol.asyncDispose]() {
       pooler?.unregister()

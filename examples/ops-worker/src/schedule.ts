@@ -10,7 +10,7 @@ export interface Schedule {
 }
 
 /** In place of a pattern: the job runs only when it is asked for. */
-export const NEVER = 'never'
+const NEVER = 'never'
 
 export interface CronScheduleOptions {
   /** Five fields as in crontab(5), with one for seconds before them if need be; or `never`. */
@@ -24,7 +24,8 @@ export interface CronScheduleOptions {
 export function cronSchedule({ pattern, timeZone, jitterMs, name }: CronScheduleOptions): Schedule {
   if (pattern === NEVER) return { last: () => undefined, next: () => undefined }
   const cron = new Cron(pattern, { timezone: timeZone, mode: '5-or-6-parts' })
-  const delayMs = Math.floor(jitterMs * fractionOf(name))
+  // In whole seconds, which is what the id of a backup tells of its time.
+  const delayMs = Math.floor((jitterMs * fractionOf(name)) / 1000) * 1000
   let slots = { last: Infinity, next: -Infinity }
   const slotsAt = (now: number): typeof slots => {
     if (now >= slots.last && now < slots.next) return slots

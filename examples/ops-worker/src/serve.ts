@@ -1,11 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CliContext } from '@ops/internal-cli'
+import { errorMessage } from '@ops/internal-error'
+import { readReport } from '@ops/restore-verify'
+import { createStatusHandler } from '@ops/status-page'
 import { pino } from 'pino'
 import type { Config } from './config-schema.ts'
 import { startHttpServer } from './http-server.ts'
 import { openWorker } from './open-worker.ts'
+import { createStatusReader } from './read-status.ts'
 import { createReadiness } from './readiness.ts'
 import { runSchedule } from './scheduler.ts'
+
+const POSTPONE_MS = 5000
 
 /** Runs the jobs and the HTTP server until the signal aborts. */
 export async function serve(config: Config, { signal, env }: CliContext): Promise<void> {
@@ -19,6 +25,13 @@ export async function serve(config: Config, { signal, env }: CliContext): Promis
       '/healthz': async () => ({ status: 200, body: 'ok\n' }),
       '/readyz': createReadiness(config, worker),
     },
+    fallback: createStatusHandler({
+      readStatus: createStatusReader(config, worker),
+      readDrillReport: (drill) => readReport(worker.store, drill),
+      subscribe: (changed) => worker.activity.subscribe(changed),
+      auth: config.status,
+      onError: (error) => logger.error({ reason: errorMessage(error) }, 'the status cannot be read'),
+    }),
     logger,
   })
   logger.info({ url: server.url, cluster: config.cluster, store: worker.store.url }, 'listening')
@@ -33,7 +46,7 @@ export async function serve(config: Config, { signal, env }: CliContext): Promis
   await runSchedule({
     jobs,
     takeTurn: (job) => worker.turns.take(job, { signal }),
-    postponeMs: config.lease.ttlMs / 6,
+    postponeMs: Math.min(POSTPONE_MS, config.lease.ttlMs / 6),
     clock: { now: Date.now, sleep: (ms, until) => sleep(ms, undefined, { signal: until }) },
     logger,
     signal,

@@ -1,4 +1,5 @@
 import type { Logger } from '@ops/pg-backup'
+import type { Activity } from './activity.ts'
 import type { JobMetrics } from './job-metrics.ts'
 import type { JobRecords } from './job-records.ts'
 import { nameOf, type Job, type JobRecord } from './job.ts'
@@ -13,6 +14,7 @@ export interface TurnsOptions {
   readonly concurrency: number
   readonly retry: Retry
   readonly metrics: JobMetrics
+  readonly activity: Activity
   readonly now: () => number
   readonly logger: Logger
 }
@@ -20,11 +22,11 @@ export interface TurnsOptions {
 /** The turns of one worker, and what it knows from them. */
 export interface Turns {
   take(job: Job, options: { readonly isForced?: boolean; readonly signal: AbortSignal }): Promise<Turn>
-  known(job: Pick<Job, 'kind' | 'database'>): JobRecord | undefined
+  readonly known: (job: Pick<Job, 'kind' | 'database'>) => JobRecord | undefined
 }
 
 export function createTurns(options: TurnsOptions): Turns {
-  const { shared, local, concurrency, retry, metrics, now, logger } = options
+  const { shared, local, concurrency, retry, metrics, activity, now, logger } = options
   const known = new Map<string, JobRecord>()
   const lane = createLane(concurrency)
   return {
@@ -36,8 +38,14 @@ export function createTurns(options: TurnsOptions): Turns {
         retry,
         now,
         logger,
-        onStart: () => metrics.running(job, true),
-      }).finally(() => metrics.running(job, false))
+        onStart: () => {
+          metrics.running(job, true)
+          activity.start(job)
+        },
+      }).finally(() => {
+        metrics.running(job, false)
+        activity.end(job)
+      })
       if (turn.record !== undefined) known.set(nameOf(job), turn.record)
       metrics.show(job, turn, now())
       return turn

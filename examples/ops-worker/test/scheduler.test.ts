@@ -115,17 +115,20 @@ describe('the schedule', () => {
     await worker.stop()
 
     const byJob = Map.groupBy(runs, ({ job }) => job)
+    const late: number[] = []
     for (const job of jobs) {
       const ofJob = byJob.get(nameOf(job)) ?? []
-      expect(overlaps(ofJob), nameOf(job)).toEqual([])
+      expect(overlaps(ofJob)).toEqual([])
       // The first one catches up with the slot before the start.
       const slots = [job.schedule.last(START)!, ...slotsOf(job.schedule, START, end)]
       expect(ofJob.map(({ slot }) => slot)).toEqual(slots)
       // Databases wait for their turn; a certificate is probed on the dot, or when the probe before has ended.
-      const expected = slots.map((slot, index) => Math.max(slot, ofJob[index - 1]?.endedAt ?? START))
-      if (job.isLocal === true) expect(ofJob.map(({ startedAt }) => startedAt)).toEqual(expected)
+      const onTheDot = slots.map((slot, index) => Math.max(slot, ofJob[index - 1]?.endedAt ?? START))
+      const startedAt = ofJob.map((run) => run.startedAt)
+      if (job.isLocal === true) late.push(...startedAt.filter((at, index) => at !== onTheDot[index]))
     }
-  })
+    expect(late).toEqual([])
+  }, 300_000)
 
   it('catches up after days of downtime with one run', async () => {
     const clock = simulatedClock()
@@ -240,14 +243,14 @@ describe('the schedule', () => {
             job === 'certificates'
               ? [0, 1].map((number) => ofJob.filter(({ worker }) => worker === number))
               : [ofJob]
-          for (const each of sharers) expect(overlaps(each), job).toEqual([])
+          for (const each of sharers) expect(overlaps(each)).toEqual([])
         }
         const sharedRuns = runs.filter(({ job }) => job !== 'certificates')
         const done = sharedRuns.filter(({ outcome }) => outcome === 'done')
         // Retention leaves no trace but its record; if that cannot be stored it comes again, and removes nothing more.
         const traced = done.filter(({ job }) => job !== 'retention')
         const successes = Map.groupBy(traced, ({ job, slot }) => `${job} ${slot}`)
-        for (const [slot, times] of successes) expect(times, slot).toHaveLength(1)
+        expect([...successes.values()].filter((times) => times.length > 1)).toEqual([])
 
         for (const [name, pattern, jitter] of [
           ['backup a', '0 */3 * * *', HOUR],
@@ -257,7 +260,7 @@ describe('the schedule', () => {
         ] as const) {
           const lastDone = done.findLast(({ job }) => job === name)
           const schedule = cron(pattern, name.split(' ')[1]!, jitter)
-          expect(lastDone?.startedAt, name).toBeGreaterThanOrEqual(schedule.last(end - 30 * MINUTE)!)
+          expect(lastDone?.startedAt).toBeGreaterThanOrEqual(schedule.last(end - 30 * MINUTE)!)
         }
         const lastBackup = done.findLast(({ job }) => job.startsWith('backup'))!
         expect(done.findLast(({ job }) => job === 'retention')?.startedAt).toBeGreaterThanOrEqual(
@@ -268,7 +271,7 @@ describe('the schedule', () => {
         const counted = await Promise.all(all.map(({ registry }) => failuresOn(registry)))
         expect(counted.reduce((sum, each) => sum + each, 0)).toBe(failed)
       }),
-      { numRuns: 30 },
+      { numRuns: 15 },
     )
-  })
+  }, 300_000)
 })

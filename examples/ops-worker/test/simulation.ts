@@ -1,5 +1,6 @@
 import { BackupError } from '@ops/pg-backup'
 import { Registry } from '@prometheus-io/client'
+import { createActivity } from '../src/activity.ts'
 import { createJobMetrics } from '../src/job-metrics.ts'
 import { localRecords, type JobRecords } from '../src/job-records.ts'
 import { nameOf, type Job, type JobRecord } from '../src/job.ts'
@@ -106,6 +107,7 @@ export function startSimulated(
     concurrency,
     retry: { delay: MINUTE, maxDelay: HOUR },
     metrics: createJobMetrics(registry),
+    activity: createActivity('main'),
     now: () => clock.now(),
     logger,
   })

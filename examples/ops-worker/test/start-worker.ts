@@ -7,7 +7,7 @@ const CLI: string = join(import.meta.dirname, '../src/cli.ts')
 
 /** Waits for what another process does. The test's own time limit ends a wait in vain. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await sleep(50)
+  while (!(await condition())) await sleep(200)
 }
 
 export interface EndedWorker {

@@ -8,7 +8,7 @@ import { readRecord } from '@ops/restore-verify'
 import { startFaultProxy, startPgBouncer, startPostgres, startS3, startTlsServer } from '@ops/testbed'
 import type { PgBouncer, Postgres, S3Server, TlsServer } from '@ops/testbed'
 import { Client } from 'pg'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { startCli, startWorker, until, type ServingWorker } from './start-worker.ts'
 
 let postgres: Postgres
@@ -28,11 +28,12 @@ beforeAll(async () => {
   }
 })
 afterAll(() => started.disposeAsync())
+vi.setConfig({ testTimeout: 300_000 })
 
 interface Place {
   readonly env: NodeJS.ProcessEnv
   readonly store: OpenedStore
-  backups(database: string): Promise<ListedBackup[]>
+  readonly backups: (database: string) => Promise<ListedBackup[]>
 }
 
 const newBucket = async (): Promise<string> => `s3://${await s3.createBucket()}?endpoint=${s3.endpoint}`
@@ -55,9 +56,13 @@ async function newPlace(location: Promise<string> = newBucket()): Promise<Place>
     OPS_WORKER_STORE_SECRET_ACCESS_KEY: s3.secretAccessKey,
     OPS_WORKER_POSTGRES_URL: postgres.url('postgres'),
     OPS_WORKER_DATABASES: 'app',
-    OPS_WORKER_LEASE_TTL: '3s',
-    OPS_WORKER_LEASE_CLOCK_SKEW: '500ms',
+    // Nothing is due but what was never done: no slot comes while a test runs.
+    OPS_WORKER_BACKUP_SCHEDULE: '0 0 1 1 *',
+    OPS_WORKER_DRILL_SCHEDULE: '0 0 1 1 *',
     OPS_WORKER_RETRY_DELAY: '500ms',
+    // A loaded machine takes its time.
+    OPS_WORKER_SHUTDOWN: '4m',
+    OPS_WORKER_CERTIFICATES_TIMEOUT: '2m',
   }
   return { env, store, backups: (database) => listBackups({ store, cluster: 'main', database }) }
 }
@@ -135,9 +140,24 @@ describe('a worker', () => {
       'pgbouncer_up',
       `ops_cert_problem{target="127.0.0.1:${tls.port}",location="127.0.0.1:${tls.port}",problem="expired",severity="critical"}`,
     ])
-      expect(await first.metric(series), series).toBe(1)
+      await until(async () => (await first.metric(series)) === 1)
     expect(await first.get('/healthz')).toEqual({ status: 200, body: 'ok\n' })
-    expect(await first.get('/readyz')).toEqual({ status: 200, body: 'ready\n' })
+    await until(async () => (await first.get('/readyz')).body === 'ready\n')
+    let status: { readonly problems: readonly unknown[] } | undefined
+    await until(async () => {
+      status = JSON.parse((await first.get('/api/v1/status')).body) as { problems: unknown[] }
+      return status.problems.length === 0
+    })
+    expect(status).toMatchObject({
+      databases: [{ database: 'app', backups: [{ drill: { verdict: 'proven' } }], failures: [] }],
+      poolers: [{ pools: [{ database: 'pgbouncer' }] }],
+      certificates: [{ state: 'critical', location: `127.0.0.1:${tls.port}` }],
+    })
+    expect(await first.get('/')).toMatchObject({
+      status: 200,
+      body: expect.stringContaining('<!doctype html>'),
+    })
+    expect(await first.get('/nothing')).toEqual({ status: 404, body: 'not found\n' })
     first.kill('SIGTERM')
     expect(await first.ended).toMatchObject({ code: 0, stderr: '' })
 
@@ -160,7 +180,8 @@ describe('a worker', () => {
     expect((await readRecord(store, taken[0]!))?.drills).toHaveLength(1)
     for (const job of ['backup', 'drill']) {
       const runs = await Promise.all(workers.map((worker) => worker.metric(series('runs_total', job, 'app'))))
-      expect(runs.toSorted(), job).toEqual([0, 1])
+      expect(runs.filter((count) => count === 1)).toHaveLength(1)
+      expect(runs.filter((count) => count === 0)).toHaveLength(1)
     }
   })
 
@@ -172,9 +193,8 @@ describe('a worker', () => {
     stopped.kill('SIGTERM')
     expect(await stopped.ended).toMatchObject({ code: 0, stderr: '' })
     expect((await keysOf(place)).filter((key) => key.includes('/logical/'))).toEqual([])
-    expect(await postgres.query(`SELECT 1 FROM pg_stat_activity WHERE application_name = 'pg_dump'`)).toEqual(
-      [],
-    )
+    const dumps = `SELECT 1 FROM pg_stat_activity WHERE application_name = 'pg_dump'`
+    await until(async () => (await postgres.query(dumps)).length === 0)
 
     await hold.release()
     await untilDone(await start(place.env), 'backup', 'app')
@@ -184,9 +204,10 @@ describe('a worker', () => {
   it('takes over from one that was killed in the middle of a backup, once its lease has expired', async () => {
     const place = await newPlace(newFolder())
     const hold = await holdBackups()
-    const killed = await start(place.env)
+    const env = { ...place.env, OPS_WORKER_LEASE_TTL: '3s', OPS_WORKER_LEASE_CLOCK_SKEW: '500ms' }
+    const killed = await start(env)
     await hold.untilWaiting()
-    const next = await start(place.env)
+    const next = await start(env)
     killed.kill('SIGKILL')
     await killed.ended
     await hold.release()

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { parseCertificate, type Certificate } from './certificate.ts'
 import { isSignedBy } from './signature.ts'
 
@@ -24,7 +24,7 @@ export function createCertificateCache(): CertificateCache {
   return {
     parse: (der) => {
       if (der.length > MAX_REMEMBERED_BYTES) return parseCertificate(der)
-      const key = createHash('sha256').update(der).digest('base64')
+      const key = hash('sha256', der, 'base64')
       return remember(certificates, key, () => parseCertificate(der))
     },
     hasSigned: (issuer, child) =>

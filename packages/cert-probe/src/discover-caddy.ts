@@ -29,6 +29,14 @@ const MAX_CONFIG_BYTES = 64 * 1024 * 1024
  * are not forgotten.
  *
  * @throws {CertProbeError} `CERT_PROBE_DISCOVERY_FAILED`
+ *
+ * @example
+ * ```ts
+ * import { discoverCaddy, probeMany } from '@ops/cert-probe'
+ *
+ * const sites = await discoverCaddy({ adminUrl: 'http://localhost:2019' })
+ * console.log(await probeMany(sites.map(({ target }) => target)))
+ * ```
  */
 export async function discoverCaddy(options: DiscoverCaddyOptions = {}): Promise<CaddySite[]> {
   const { adminUrl = 'http://localhost:2019' } = options

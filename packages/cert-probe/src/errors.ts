@@ -24,12 +24,37 @@ export interface CertProbeErrorDetails {
 /**
  * What the caller asked for cannot be done. What a *peer* did wrong is never thrown: it is the
  * `failure` or a `problem` of a report, because that is what a probe is for.
+ *
+ * @example
+ * ```ts
+ * import { CertProbeError, parseTarget } from '@ops/cert-probe'
+ *
+ * try {
+ *   parseTarget('gopher://example.com')
+ * } catch (error) {
+ *   if (error instanceof CertProbeError) console.log(error.code) // CERT_PROBE_BAD_TARGET
+ * }
+ * ```
  */
 export class CertProbeError extends OpsError<CertProbeErrorCode, CertProbeErrorDetails> {
   override readonly name = 'CertProbeError'
 }
 
-/** Whether `value` is a {@link CertProbeError}, also one from another copy of this package. */
+/**
+ * Whether `value` is a {@link CertProbeError}, also one from another copy of this package.
+ *
+ * @example
+ * ```ts
+ * import { isCertProbeError, probe } from '@ops/cert-probe'
+ *
+ * try {
+ *   await probe(process.argv[2] ?? '')
+ * } catch (error) {
+ *   if (isCertProbeError(error) && error.code === 'CERT_PROBE_BAD_TARGET') console.error(error.message)
+ *   else throw error
+ * }
+ * ```
+ */
 export const isCertProbeError: (value: unknown) => value is CertProbeError = brandError(
   CertProbeError,
   'ops.cert-probe.error',

@@ -63,7 +63,19 @@ interface Answer {
   readonly contentType?: string
 }
 
-/** An exporter that takes the place of blackbox_exporter (for TLS) and of ssl_exporter. */
+/**
+ * An exporter that takes the place of blackbox_exporter (for TLS) and of ssl_exporter.
+ *
+ * @example
+ * ```ts
+ * import { createExporter } from '@ops/cert-probe'
+ *
+ * const exporter = createExporter({ port: 9115, targets: ['example.com'], allow: ['*.example.com:443'] })
+ * const { host, port } = await exporter.start()
+ * console.log(`http://${host}:${port}/probe?module=https&target=example.com`)
+ * process.once('SIGTERM', () => void exporter.stop())
+ * ```
+ */
 export function createExporter(options: ExporterOptions = {}): Exporter {
   const {
     host = '127.0.0.1',
@@ -125,8 +137,10 @@ export function createExporter(options: ExporterOptions = {}): Exporter {
     if (running.size >= maxConcurrent) return { status: 503, body: 'too many probes at once\n' }
     const controller = new AbortController()
     running.add(controller)
-    // The client is gone; or it has its answer, and this comes too late to matter.
-    response.once('close', () => controller.abort())
+    // Only for a client that went away: an abort with nobody to hear it is work too.
+    response.once('close', () => {
+      if (running.has(controller)) controller.abort()
+    })
     try {
       return metricsAnswer(await probeForMetrics(wanted, controller.signal))
     } finally {
@@ -191,6 +205,7 @@ function metricsAnswer(metrics: readonly Metric[]): Answer {
 function send(response: ServerResponse, { status, body, contentType }: Answer): void {
   response.writeHead(status, {
     'content-type': contentType ?? 'text/plain; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
     'x-content-type-options': 'nosniff',
   })
   response.end(body)

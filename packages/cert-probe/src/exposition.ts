@@ -21,25 +21,35 @@ export function gauge(name: string, help: string, value: number): Metric {
 
 /** Families as text. A family that occurs more than once is written once; so is a sample. */
 export function renderMetrics(metrics: readonly Metric[]): string {
-  const lines: string[] = []
-  for (const metric of mergeMetrics(metrics)) {
-    lines.push(`# HELP ${metric.name} ${escapeHelp(metric.help)}`, `# TYPE ${metric.name} gauge`)
-    for (const { labels, value } of metric.samples)
-      lines.push(`${metric.name}${renderLabels(labels)} ${renderValue(value)}`)
+  let text = ''
+  for (const { name, help, samples } of joinFamilies(metrics)) {
+    text += `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} gauge\n`
+    for (const [labels, { value }] of samples) text += `${name}${labels} ${renderValue(value)}\n`
   }
-  return lines.length === 0 ? '' : `${lines.join('\n')}\n`
+  return text
 }
 
 /** Joins families of one name, and keeps one sample for each set of labels: a double fails the whole scrape. */
 export function mergeMetrics(metrics: readonly Metric[]): Metric[] {
-  const families = Map.groupBy(metrics, (metric) => metric.name)
-  return [...families.values()].flatMap((family) => {
-    const samples = new Map(
-      family.flatMap((metric) => metric.samples).map((sample) => [renderLabels(sample.labels), sample]),
-    )
-    const [{ name, help }] = family as [Metric]
-    return samples.size === 0 ? [] : [{ name, help, samples: [...samples.values()] }]
-  })
+  return Array.from(joinFamilies(metrics), ({ name, help, samples }) => ({
+    name,
+    help,
+    samples: [...samples.values()],
+  }))
+}
+
+/** Families that have samples, and those by their labels as text. */
+function joinFamilies(
+  metrics: readonly Metric[],
+): Iterable<Omit<Metric, 'samples'> & { readonly samples: ReadonlyMap<string, Sample> }> {
+  const families = new Map<string, { name: string; help: string; samples: Map<string, Sample> }>()
+  for (const { name, help, samples } of metrics) {
+    if (samples.length === 0) continue
+    const family = families.get(name) ?? { name, help, samples: new Map<string, Sample>() }
+    families.set(name, family)
+    for (const sample of samples) family.samples.set(renderLabels(sample.labels), sample)
+  }
+  return families.values()
 }
 
 /** Every sample with more labels. */
@@ -61,8 +71,11 @@ function renderValue(value: number): string {
   return String(value)
 }
 
+const TO_ESCAPE = /[\\"\n\ud800-\udfff]/
+
 /** Names in certificates are a stranger's words: they must not end the line. */
 function escapeLabel(value: string): string {
+  if (!TO_ESCAPE.test(value)) return value
   return value.toWellFormed().replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"')
 }
 

@@ -34,7 +34,19 @@ export interface Module {
 /** Modules by name; a reason in place of one that has nothing to do with certificates. */
 export type Modules = ReadonlyMap<string, Module | string>
 
-/** The modules that there are without a configuration file: the usual names of both exporters, and one for each protocol. */
+/**
+ * The modules that there are without a configuration file: the usual names of both exporters, and one for each protocol.
+ *
+ * @example
+ * ```ts
+ * import { createExporter, defaultModules } from '@ops/cert-probe'
+ *
+ * const modules = await defaultModules()
+ * console.log([...modules.keys()].join(', '))
+ * await using exporter = createExporter({ modules, targets: ['example.com'] })
+ * await exporter.start()
+ * ```
+ */
 export async function defaultModules(trust: TrustStore = createTrustStore()): Promise<Modules> {
   const plain = (prober: SslProber): Untrusted => ({ prober })
   const startTls = (starttls: StartTlsProtocol): Untrusted => ({ prober: 'tcp', tcp: { starttls } })
@@ -62,6 +74,15 @@ export async function defaultModules(trust: TrustStore = createTrustStore()): Pr
  * Reads the `modules` of a configuration file of blackbox_exporter or of ssl_exporter.
  *
  * @throws {CertProbeError} `CERT_PROBE_BAD_MODULES`
+ *
+ * @example
+ * ```ts
+ * import { createExporter, loadModules } from '@ops/cert-probe'
+ *
+ * const modules = await loadModules('/etc/prometheus/blackbox.yml')
+ * await using exporter = createExporter({ modules, allow: ['*.example.com:443'] })
+ * await exporter.start()
+ * ```
  */
 export async function loadModules(path: string, trust: TrustStore = createTrustStore()): Promise<Modules> {
   try {

@@ -57,7 +57,17 @@ const PRIVATE: readonly (readonly [network: string, prefix: number])[] = [
 
 const privateAddresses: BlockList = blockListOf(PRIVATE)
 
-/** Whether an address is private, local, reserved, or a disguise of an IPv4 address. */
+/**
+ * Whether an address is private, local, reserved, or a disguise of an IPv4 address.
+ *
+ * @example
+ * ```ts
+ * import { isPrivateAddress, probe } from '@ops/cert-probe'
+ *
+ * const report = await probe('example.com', { allowAddress: (ip) => !isPrivateAddress(ip) })
+ * console.log(report.endpoints[0]?.failure?.code) // address-not-allowed, if that is where the name leads
+ * ```
+ */
 export function isPrivateAddress(ip: string): boolean {
   return isInList(privateAddresses, ip)
 }

@@ -15,6 +15,18 @@ export interface ProbeManyOptions extends ProbeOptions {
  * own deadline, and holds up none of the others.
  *
  * @throws {CertProbeError} `CERT_PROBE_BAD_TARGET`
+ *
+ * @example
+ * ```ts
+ * import { createTrustStore, probeMany } from '@ops/cert-probe'
+ *
+ * const reports = await probeMany(['example.com', 'smtp://mail.example.com', '/etc/letsencrypt/live'], {
+ *   trust: createTrustStore(),
+ *   concurrency: 20,
+ *   onReport: (report, done, total) => console.log(`${done}/${total}`, report.target, report.status),
+ * })
+ * process.exitCode = reports.every(({ status }) => status === 'ok') ? 0 : 1
+ * ```
  */
 export async function probeMany(
   targets: readonly string[],

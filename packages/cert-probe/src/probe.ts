@@ -66,6 +66,16 @@ export interface ProbeOptions extends VerdictOptions {
  * Whatever a server does, down to not being there, is in the report and not thrown.
  *
  * @throws {CertProbeError} `CERT_PROBE_BAD_TARGET`
+ *
+ * @example
+ * ```ts
+ * import { probe } from '@ops/cert-probe'
+ *
+ * const report = await probe('postgres://db.example.com:5432', { addresses: 'all', timeoutMs: 5000 })
+ * for (const { location, status, verdict, failure } of report.endpoints) {
+ *   console.log(location, status, verdict?.daysLeft, verdict?.problems ?? failure)
+ * }
+ * ```
  */
 export async function probe(target: string | Target, options: ProbeOptions = {}): Promise<ProbeReport> {
   options.signal?.throwIfAborted()

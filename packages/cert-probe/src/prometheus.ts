@@ -80,7 +80,22 @@ const FAMILIES: Readonly<Record<string, readonly string[]>> = {
   ops_cert_discovery_success: ['source'],
 }
 
-/** Puts the last reports of a monitor on a registry; they are read whenever it is scraped. */
+/**
+ * Puts the last reports of a monitor on a registry; they are read whenever it is scraped.
+ *
+ * @example
+ * ```ts
+ * import * as client from 'prom-client'
+ * import { createMonitor } from '@ops/cert-probe'
+ * import { registerCertProbeMetrics } from '@ops/cert-probe/prometheus'
+ *
+ * const registry = new client.Registry()
+ * const monitor = createMonitor({ targets: ['example.com'] })
+ * registerCertProbeMetrics({ client, registry, monitor })
+ * monitor.start()
+ * console.log(await registry.metrics())
+ * ```
+ */
 export function registerCertProbeMetrics<Registry>({
   client,
   registry,

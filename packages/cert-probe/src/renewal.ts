@@ -13,6 +13,15 @@ export interface RenewalState {
 /**
  * Tells an overdue renewal long before it hurts. Without `renewBeforeDays` a renewal is due when a
  * third of the lifetime is left, which is what ACME clients do: 30 days of 90, 2 days of 6.
+ *
+ * @example
+ * ```ts
+ * import { renewalState } from '@ops/cert-probe'
+ *
+ * const certificate = { notBefore: '2026-01-01T00:00:00Z', notAfter: '2026-04-01T00:00:00Z' }
+ * const { dueAt, isOverdue } = renewalState(certificate, Date.parse('2026-03-10T00:00:00Z'))
+ * console.log(dueAt, isOverdue) // 2026-03-02T00:00:00.000Z true
+ * ```
  */
 export function renewalState(
   certificate: Pick<CertificateInfo, 'notBefore' | 'notAfter'>,

@@ -4,6 +4,15 @@ import { formatTarget, parseTarget } from './target.ts'
 /**
  * The other names of the certificates that were found, as targets on the same port and protocol.
  * A wildcard stands for names that are not known, so the name without its star is taken.
+ *
+ * @example
+ * ```ts
+ * import { probe, probeMany, sanTargets } from '@ops/cert-probe'
+ *
+ * const report = await probe('example.com')
+ * const others = await probeMany(sanTargets([report]))
+ * console.log(others.map(({ target, status }) => `${target}: ${status}`))
+ * ```
  */
 export function sanTargets(reports: readonly ProbeReport[]): string[] {
   const known = new Set(reports.map((report) => report.target))

@@ -10,6 +10,14 @@ import { formatTarget, parseTarget } from './target.ts'
  *
  * @throws {CertProbeError} `CERT_PROBE_TARGET_LIST_FAILED` when it cannot be read, with the number of
  * the line that makes no sense
+ *
+ * @example
+ * ```ts
+ * import { probeMany, readTargetList } from '@ops/cert-probe'
+ *
+ * const reports = await probeMany(await readTargetList('/etc/cert-probe/targets.txt'))
+ * console.log(reports.length)
+ * ```
  */
 export async function readTargetList(path: string): Promise<string[]> {
   let text: string
@@ -47,7 +55,24 @@ export interface WatchTargetListOptions {
   readonly settleMs?: number
 }
 
-/** Watches a list, also when it is replaced by renaming or by a changed link, until it is closed. */
+/**
+ * Watches a list, also when it is replaced by renaming or by a changed link, until it is closed.
+ *
+ * @example
+ * ```ts
+ * import { createMonitor, readTargetList, watchTargetList } from '@ops/cert-probe'
+ *
+ * const path = '/etc/cert-probe/targets.txt'
+ * const monitor = createMonitor({ targets: await readTargetList(path) })
+ * const watch = watchTargetList({
+ *   path,
+ *   onChange: (targets) => monitor.setTargets(targets),
+ *   onError: (error) => console.error('the list is left as it was:', error),
+ * })
+ * monitor.start()
+ * process.once('SIGTERM', () => watch.close())
+ * ```
+ */
 export function watchTargetList(options: WatchTargetListOptions): { close(): void } {
   const { path, onChange, onError, settleMs = 200 } = options
   let timer: NodeJS.Timeout | undefined

@@ -66,6 +66,14 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
  * `file:///etc/ssl`, `kubernetes://namespace/secret`.
  *
  * @throws {CertProbeError} `CERT_PROBE_BAD_TARGET`
+ *
+ * @example
+ * ```ts
+ * import { parseTarget } from '@ops/cert-probe'
+ *
+ * const target = parseTarget('postgres://db.example.com')
+ * if (target.kind === 'network') console.log(target.port, target.startTls) // 5432 postgres
+ * ```
  */
 export function parseTarget(text: string): Target {
   const trimmed = text.trim()
@@ -87,7 +95,16 @@ export function parseTarget(text: string): Target {
   return parseHost(authority.slice(authority.lastIndexOf('@') + 1), text, known)
 }
 
-/** The target as text, without credentials; `parseTarget` reads it back. */
+/**
+ * The target as text, without credentials; `parseTarget` reads it back.
+ *
+ * @example
+ * ```ts
+ * import { formatTarget, parseTarget } from '@ops/cert-probe'
+ *
+ * console.log(formatTarget(parseTarget('https://user:secret@example.com/path'))) // example.com:443
+ * ```
+ */
 export function formatTarget(target: Target): string {
   if (target.kind === 'file') return target.path
   if (target.kind === 'kubernetes') return `kubernetes://${target.namespace}/${target.secret}`

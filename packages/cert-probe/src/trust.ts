@@ -29,6 +29,16 @@ export interface TrustStoreOptions {
  * Reads the trusted roots once.
  *
  * @throws {CertProbeError} `CERT_PROBE_BAD_CA_BUNDLE` when `caPem` has no certificate that can be read.
+ *
+ * @example
+ * ```ts
+ * import { readFile } from 'node:fs/promises'
+ * import { createTrustStore, probe } from '@ops/cert-probe'
+ *
+ * const trust = createTrustStore({ caPem: await readFile('/etc/ssl/internal-ca.pem', 'utf8') })
+ * const report = await probe('intranet.example.com', { trust })
+ * console.log(report.endpoints[0]?.verdict?.isTrusted)
+ * ```
  */
 export function createTrustStore(options: TrustStoreOptions = {}): TrustStore {
   const own = options.caPem === undefined ? [] : readBundle(options.caPem)

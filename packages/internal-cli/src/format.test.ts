@@ -1,6 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { formatBytes, formatDuration, formatTable, printable, textWidth, truncate } from './format.ts'
+import {
+  formatBytes,
+  formatDuration,
+  formatTable,
+  printable,
+  tableWidth,
+  textWidth,
+  truncate,
+} from './format.ts'
 import { parseBytes, parseDurationMs, parseInteger } from './parse.ts'
 
 describe('sizes', () => {
@@ -84,6 +92,35 @@ describe('a table', () => {
       }),
     )
   })
+})
+
+describe('a table that is too wide', () => {
+  const columns = [
+    { header: 'ID', isKept: true },
+    { header: 'NAME' },
+    { header: 'ROWS', align: 'right' },
+    { header: 'WHY' },
+  ] as const
+  const row = ['20261121T020000Z-4fk2q9', 'n'.repeat(30), '1,234', 'w'.repeat(40)]
+
+  it('has its widest columns shortened first, and never what is copied', () => {
+    const [, line] = formatTable(columns, [row], 80).split('\n')
+    expect(textWidth(line!)).toBe(80)
+    expect(line).toBe(`20261121T020000Z-4fk2q9  ${'n'.repeat(22)}…  1,234  ${'w'.repeat(22)}…`)
+  })
+
+  it('stays wider than asked for where nothing is left to shorten', () => {
+    const [, line] = formatTable(columns, [row], 30).split('\n')
+    expect(line).toBe(`20261121T020000Z-4fk2q9  ${'n'.repeat(11)}…  1,234  ${'w'.repeat(11)}…`)
+  })
+})
+
+it('a table is as wide as the terminal, and elsewhere as it needs to be read', () => {
+  const stream = (isTTY: boolean, columns?: number): NodeJS.WriteStream =>
+    ({ isTTY, columns }) as NodeJS.WriteStream
+  expect(tableWidth(130, stream(true, 72))).toBe(72)
+  expect(tableWidth(130, stream(false))).toBe(130)
+  expect(tableWidth(130, stream(true, 0))).toBe(130)
 })
 
 describe('text on a terminal', () => {

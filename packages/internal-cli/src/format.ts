@@ -37,32 +37,56 @@ export interface Column {
   readonly header: string
   /** @default 'left' */
   readonly align?: 'left' | 'right'
+  /** Never shortened: people copy what stands in it. @default false */
+  readonly isKept?: boolean
+}
+
+/** How wide a table on stdout may be: as wide as the terminal, or so many columns where it is none. */
+export function tableWidth(elsewhere = 100, stream: NodeJS.WriteStream = process.stdout): number {
+  return stream.isTTY && stream.columns > 0 ? stream.columns : elsewhere
 }
 
 /**
  * Rows as aligned text, two spaces between columns, a header in front. Cells may carry colours.
- * A table wider than `width` (default 100) has its widest left-aligned column shortened with `…`.
+ * A table wider than `width` has its widest left-aligned columns shortened with `…`, to 12 at the least.
  */
 export function formatTable(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
-  width = 100,
+  width: number = tableWidth(),
 ): string {
   const widths = columns.map((column, index) =>
     rows.reduce((widest, row) => Math.max(widest, textWidth(row[index] ?? '')), textWidth(column.header)),
   )
-  const excess = widths.reduce((sum, each) => sum + each, 2 * (columns.length - 1)) - width
-  if (excess > 0) {
-    const flexible = columns.map((column, index) => (column.align === 'right' ? 0 : widths[index]!))
-    const widest = flexible.indexOf(Math.max(...flexible))
-    widths[widest] = Math.max(12, widths[widest]! - excess)
-  }
+  shorten(widths, columns, width)
   const line = (cells: readonly string[]): string =>
     columns
       .map((column, index) => fit(cells[index] ?? '', widths[index]!, column.align ?? 'left'))
       .join('  ')
       .trimEnd()
   return [line(columns.map((column) => column.header)), ...rows.map(line)].join('\n')
+}
+
+const SHORTEST = 12
+
+/** Takes evenly from the widest columns that can be shortened, down to the next one, until all fit or none is left. */
+function shorten(widths: number[], columns: readonly Column[], width: number): void {
+  let excess = widths.reduce((sum, each) => sum + each, 2 * (columns.length - 1)) - width
+  while (excess > 0) {
+    const flexible = columns.map(({ align, isKept }, index) =>
+      align === 'right' || isKept === true ? 0 : widths[index]!,
+    )
+    const most = Math.max(...flexible)
+    if (most <= SHORTEST) return
+    const widest = flexible.flatMap((each, index) => (each === most ? [index] : []))
+    const next = Math.max(SHORTEST, ...flexible.filter((each) => each < most))
+    const cut = Math.min(Math.ceil(excess / widest.length), most - next)
+    for (const index of widest) {
+      const taken = Math.min(cut, Math.max(excess, 0))
+      widths[index] = most - taken
+      excess -= taken
+    }
+  }
 }
 
 function fit(cell: string, width: number, align: 'left' | 'right'): string {

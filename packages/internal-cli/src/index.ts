@@ -7,6 +7,7 @@ export {
   formatTable,
   oneLine,
   printable,
+  tableWidth,
   type Column,
 } from './format.ts'
 export { parseBytes, parseDurationMs, parseInteger } from './parse.ts'

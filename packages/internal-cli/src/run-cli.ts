@@ -79,7 +79,16 @@ async function execute(definition: CliDefinition): Promise<number> {
     .showSuggestionAfterError()
     .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 100, 100), sortSubcommands: false })
     .configureOutput({
-      outputError: (text, write) => write(text.replace(/^error: /, `${definition.name}: `)),
+      // Of several lines (`(Did you mean …?)`) one is made, as of every error.
+      outputError: (text) =>
+        complain(
+          definition,
+          text
+            .replace(/^error: /, '')
+            .trim()
+            .replaceAll('\n', ' '),
+          context,
+        ),
     })
   definition.build(program, context)
   addCompletion(program, print)
@@ -91,7 +100,7 @@ async function execute(definition: CliDefinition): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
     if (signals.received !== undefined) {
-      context.say(`${definition.name}: stopped by ${signals.received}`)
+      complain(definition, `stopped by ${signals.received}`, context)
       return 128 + constants.signals[signals.received]
     }
     await reportError(definition, error, process.argv.includes('--json'), context)
@@ -124,9 +133,14 @@ async function reportError(
   const { code, details } = (error ?? {}) as { code?: unknown; details?: unknown }
   const message = oneLine(errorMessage(error))
   const suffix = typeof code === 'string' ? ` [${code}]` : ''
-  context.say(`${styleText('red', `${definition.name}:`, { stream: process.stderr })} ${message}${suffix}`)
+  complain(definition, `${message}${suffix}`, context)
   if (process.env['OPS_DEBUG'] !== undefined && error instanceof Error) context.say(String(error.stack))
   if (asJson) await context.printEvent({ event: 'failed', error: { code, message, details } })
+}
+
+/** The one form of all errors: `program: what: detail [CODE]`. */
+function complain({ name }: CliDefinition, message: string, context: CliContext): void {
+  context.say(`${styleText('red', `${name}:`, { stream: process.stderr })} ${message}`)
 }
 
 interface TrappedSignals {

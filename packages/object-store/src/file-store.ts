@@ -25,6 +25,15 @@ const never = new AbortController().signal
 /**
  * A folder as an object store: a key is the path of a file in it. Files are published by
  * fsync, rename and fsync of the folder. Folders inside it come and go with their objects.
+ *
+ * @example
+ * ```ts
+ * import { fileStore } from '@ops/object-store'
+ *
+ * const store = fileStore({ folder: '/mnt/backups' })
+ * await store.put('notes/today.txt', Buffer.from('all is well\n'), { contentType: 'text/plain' })
+ * for await (const { key, size } of store.list({ prefix: 'notes/' })) console.log(key, size)
+ * ```
  */
 export function fileStore(options: FileStoreOptions): ObjectStore {
   const { now = Date.now } = options

@@ -42,12 +42,40 @@ export interface ObjectStoreErrorDetails {
   readonly leftBehind?: { readonly key: string; readonly uploadId?: string }
 }
 
-/** The one error of this package. Match on `code`; the message is for people and may change. */
+/**
+ * The one error of this package. Match on `code`; the message is for people and may change.
+ *
+ * @example
+ * ```ts
+ * import { fileStore, ObjectStoreError } from '@ops/object-store'
+ *
+ * try {
+ *   await fileStore({ folder: '/backups' }).get('missing')
+ * } catch (error) {
+ *   if (error instanceof ObjectStoreError && error.code === 'STORE_NOT_FOUND') console.log(error.details.key)
+ *   else throw error
+ * }
+ * ```
+ */
 export class ObjectStoreError extends OpsError<ObjectStoreErrorCode, ObjectStoreErrorDetails> {
   override readonly name = 'ObjectStoreError'
 }
 
-/** True of an `ObjectStoreError`, also of one that another copy of this package made. */
+/**
+ * True of an `ObjectStoreError`, also of one that another copy of this package made.
+ *
+ * @example
+ * ```ts
+ * import { fileStore, isObjectStoreError } from '@ops/object-store'
+ *
+ * const store = fileStore({ folder: '/backups' })
+ * const note = await store.get('app/note.txt').catch((error: unknown) => {
+ *   if (isObjectStoreError(error) && error.code === 'STORE_NOT_FOUND') return undefined
+ *   throw error
+ * })
+ * if (note !== undefined) note.pipe(process.stdout)
+ * ```
+ */
 export const isObjectStoreError: (value: unknown) => value is ObjectStoreError = brandError(
   ObjectStoreError,
   '@ops/object-store.ObjectStoreError',

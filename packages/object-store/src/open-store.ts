@@ -30,6 +30,14 @@ export type OpenedStore = ObjectStore & AsyncDisposable & { readonly s3?: S3Acce
  * Opens the store that a URL names: `s3://bucket/prefix?endpoint=…&region=…&pathStyle=true` or
  * `file:///absolute/path`. Credentials come from the AWS SDK's own chain, never from the URL.
  * Rejects with `STORE_BAD_URL` when the URL makes no sense. Makes no request.
+ *
+ * @example
+ * ```ts
+ * import { openStore } from '@ops/object-store'
+ *
+ * await using store = await openStore('s3://backups/production?region=eu-central-1')
+ * for await (const { key } of store.list()) console.log(key)
+ * ```
  */
 export async function openStore(url: string, options: OpenStoreOptions = {}): Promise<OpenedStore> {
   const location = parseStoreUrl(url)

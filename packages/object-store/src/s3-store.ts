@@ -36,7 +36,21 @@ export interface S3StoreOptions {
   readonly logger?: Logger
 }
 
-/** A bucket, or a prefix in it, as an object store. Works with S3 and with servers compatible to it. */
+/**
+ * A bucket, or a prefix in it, as an object store. Works with S3 and with servers compatible to it.
+ *
+ * @example
+ * ```ts
+ * import { createReadStream } from 'node:fs'
+ * import { S3Client } from '@aws-sdk/client-s3'
+ * import { s3Store } from '@ops/object-store'
+ *
+ * const client = new S3Client({ region: 'eu-central-1' })
+ * const store = s3Store({ client, bucket: 'backups', prefix: 'production' })
+ * await store.put('app/dump.zst', createReadStream('dump.zst'), { sizeHintBytes: 20e9 })
+ * client.destroy()
+ * ```
+ */
 export function s3Store(options: S3StoreOptions): ObjectStore {
   const { client, bucket, prefix = '', maxParts = 10_000, stallTimeoutMs = 60_000, logger } = options
   const trimmed = prefix.replace(/\/+$/u, '')

@@ -47,12 +47,42 @@ export interface BackupErrorDetails {
   storeCode?: string
 }
 
-/** What every function of `@ops/pg-backup` rejects with, unless it was aborted. */
+/**
+ * What every function of `@ops/pg-backup` rejects with, unless it was aborted.
+ *
+ * @example
+ * ```ts
+ * import { BackupError, findBackup } from '@ops/pg-backup'
+ * import { fileStore } from '@ops/object-store'
+ *
+ * try {
+ *   await findBackup({ store: fileStore({ folder: '/backups' }), database: 'app', id: 'latest' })
+ * } catch (error) {
+ *   if (error instanceof BackupError && error.code === 'BACKUP_NOT_FOUND') console.error(error.message)
+ *   else throw error
+ * }
+ * ```
+ */
 export class BackupError extends OpsError<BackupErrorCode, BackupErrorDetails> {
   override readonly name = 'BackupError'
 }
 
-/** Recognises a {@link BackupError}, also one of another copy of this package. */
+/**
+ * Recognises a {@link BackupError}, also one of another copy of this package.
+ *
+ * @example
+ * ```ts
+ * import { createBackup, isBackupError } from '@ops/pg-backup'
+ * import { fileStore } from '@ops/object-store'
+ *
+ * try {
+ *   await createBackup({ store: fileStore({ folder: '/backups' }) })
+ * } catch (error) {
+ *   if (isBackupError(error)) console.error(error.code, error.message, error.details)
+ *   else throw error
+ * }
+ * ```
+ */
 export const isBackupError: (value: unknown) => value is BackupError = brandError(
   BackupError,
   '@ops/pg-backup/error',

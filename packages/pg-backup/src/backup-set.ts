@@ -26,7 +26,16 @@ export function newBackupId(at: Date): string {
   return `${time}-${base36(at.getUTCMilliseconds(), 2)}${base36(randomInt(RANDOM_VALUES), 4)}`
 }
 
-/** The time in an id, or `undefined` when it is not an id. */
+/**
+ * The time in an id, or `undefined` when it is not an id.
+ *
+ * @example
+ * ```ts
+ * import { backupIdTime } from '@ops/pg-backup'
+ *
+ * console.log(backupIdTime('20260131T020000Z-a1b2c3')?.toISOString()) // 2026-01-31T02:00:00.000Z
+ * ```
+ */
 export function backupIdTime(id: string): Date | undefined {
   const match = ID.exec(id)
   if (match === null) return undefined
@@ -35,7 +44,17 @@ export function backupIdTime(id: string): Date | undefined {
   return Number.isNaN(time.getTime()) ? undefined : time
 }
 
-/** The folder of a backup in the store: `<cluster>/logical/<database>/<id>/`. */
+/**
+ * The folder of a backup in the store: `<cluster>/logical/<database>/<id>/`.
+ *
+ * @example
+ * ```ts
+ * import { backupFolder } from '@ops/pg-backup'
+ *
+ * const backup = { cluster: 'main', database: 'app', id: '20260131T020000Z-a1b2c3' }
+ * console.log(backupFolder(backup)) // main/logical/app/20260131T020000Z-a1b2c3/
+ * ```
+ */
 export function backupFolder(backup: BackupRef): string {
   if (backupIdTime(backup.id) === undefined) {
     throw new BackupError(

@@ -15,6 +15,17 @@ export interface CheckBackupOptions extends StoredBackup {
 /**
  * Reads every object of a backup and compares its size and SHA-256 with the manifest, without
  * restoring anything. Rejects with `BACKUP_OBJECT_DAMAGED` at the first difference.
+ *
+ * @example
+ * ```ts
+ * import { fileStore } from '@ops/object-store'
+ * import { checkBackup, findBackup, readManifest } from '@ops/pg-backup'
+ *
+ * const store = fileStore({ folder: '/backups' })
+ * const backup = await findBackup({ store, database: 'app', id: 'latest' })
+ * const { objects, bytes } = await checkBackup({ store, manifest: await readManifest({ store, backup }) })
+ * console.log(`${objects} objects of ${bytes} bytes are as they were stored`)
+ * ```
  */
 export async function checkBackup(options: CheckBackupOptions): Promise<{ objects: number; bytes: number }> {
   const { signal } = options

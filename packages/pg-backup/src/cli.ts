@@ -40,7 +40,7 @@ Examples:
   $ pg-backup create --store file:///var/backups/postgres --dbname app
   $ pg-backup create-all --store file:///var/backups/postgres --exclude 'test_*' --wait
   $ pg-backup list --store file:///var/backups/postgres
-  $ pg-backup restore latest --of app --store file:///var/backups/postgres --dbname app_restored --create`,
+  $ pg-backup restore latest --of app --store file:///var/backups/postgres --dbname app_2 --create`,
     )
   },
 })

@@ -59,6 +59,15 @@ const VARIABLES: Readonly<Record<string, string>> = {
  * Reads a libpq connection URI: `postgres://user:password@host:port/database?sslmode=require`,
  * several hosts and socket folders included. Throws `BACKUP_BAD_OPTIONS`; the message does not
  * repeat the URI, which may hold a password.
+ *
+ * @example
+ * ```ts
+ * import { createBackup, parseConnectionUri } from '@ops/pg-backup'
+ * import { fileStore } from '@ops/object-store'
+ *
+ * const connection = parseConnectionUri(process.env['DATABASE_URL'] ?? '')
+ * await createBackup({ connection, store: fileStore({ folder: '/backups' }) })
+ * ```
  */
 export function parseConnectionUri(uri: string): PgConnection {
   const match = /^postgres(?:ql)?:\/\/(?:([^@/?]*)@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/s.exec(uri)
@@ -105,6 +114,15 @@ const SECRETS_OF_OTHERS = [
 /**
  * The environment for a libpq program that is to use `connection`; `base` fills in what it leaves out,
  * without the secrets that are for others.
+ *
+ * @example
+ * ```ts
+ * import { execFileSync } from 'node:child_process'
+ * import { connectionEnvironment, parseConnectionUri } from '@ops/pg-backup'
+ *
+ * const connection = parseConnectionUri('postgres://backup@db.example.com/app?sslmode=verify-full')
+ * execFileSync('psql', ['--command', 'VACUUM'], { env: connectionEnvironment(connection) })
+ * ```
  */
 export function connectionEnvironment(
   connection: PgConnection,
@@ -140,7 +158,17 @@ export function connectionEnvironment(
   return environment
 }
 
-/** Where a connection goes, for messages: `database "app" on db.example:5432 as "backup"`. Never has the password. */
+/**
+ * Where a connection goes, for messages: `database "app" on db.example:5432 as "backup"`. Never has the password.
+ *
+ * @example
+ * ```ts
+ * import { describeConnection, parseConnectionUri } from '@ops/pg-backup'
+ *
+ * const connection = parseConnectionUri('postgres://backup:secret@db.example.com/app')
+ * console.log(describeConnection(connection, {})) // never the password
+ * ```
+ */
 export function describeConnection(connection: PgConnection, base: NodeJS.ProcessEnv = process.env): string {
   const environment = connectionEnvironment(connection, base)
   const host = environment['PGHOST'] ?? environment['PGHOSTADDR'] ?? 'the local socket'

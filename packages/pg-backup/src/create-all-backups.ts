@@ -62,6 +62,20 @@ export interface CreateAllBackupsResult {
  * Rejects with `BACKUP_BAD_OPTIONS`, with `BACKUP_CONNECT_FAILED` when the databases cannot be
  * listed, with `BACKUP_NO_DATABASE` when there is none or a pattern matches none, and with
  * `signal.reason`, after the backups under way have cleaned up.
+ *
+ * @example
+ * ```ts
+ * import { fileStore } from '@ops/object-store'
+ * import { createAllBackups } from '@ops/pg-backup'
+ *
+ * const { succeeded, failed } = await createAllBackups({
+ *   connection: { host: 'db.example.com', user: 'backup' },
+ *   store: fileStore({ folder: '/backups' }),
+ *   exclude: ['*_test'],
+ *   concurrency: 2,
+ * })
+ * console.log(`${succeeded} backed up, ${failed} failed`)
+ * ```
  */
 export async function createAllBackups(options: CreateAllBackupsOptions): Promise<CreateAllBackupsResult> {
   const { include, exclude, concurrency = 1, perDatabase, onProgress, ...common } = options

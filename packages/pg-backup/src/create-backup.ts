@@ -131,6 +131,22 @@ export interface BackupResult extends BackupRef {
  * everything that was stored is removed again; what could not be is named in `details.leftBehind`.
  *
  * Rejects with {@link BackupError} or, when aborted, with `signal.reason`.
+ *
+ * @example
+ * ```ts
+ * import { S3Client } from '@aws-sdk/client-s3'
+ * import { s3Store } from '@ops/object-store'
+ * import { createBackup } from '@ops/pg-backup'
+ *
+ * const client = new S3Client({ region: 'eu-central-1' })
+ * const { id, manifest, durationMs } = await createBackup({
+ *   connection: { host: 'db.example.com', user: 'backup', database: 'app' },
+ *   store: s3Store({ client, bucket: 'backups' }),
+ *   cluster: 'production',
+ * })
+ * console.log(`${id}: ${manifest.tables.length} tables in ${durationMs} ms`)
+ * client.destroy()
+ * ```
  */
 export async function createBackup(options: CreateBackupOptions): Promise<BackupResult> {
   return createPacedBackup(options, rateLimitOf(options))

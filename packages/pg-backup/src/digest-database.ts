@@ -26,6 +26,14 @@ export interface DigestDatabaseOptions {
 /**
  * Dumps a database into nothing and digests it exactly as `createBackup` does, so that the two can be
  * compared. Rejects as `createBackup` does.
+ *
+ * @example
+ * ```ts
+ * import { digestDatabase } from '@ops/pg-backup'
+ *
+ * const { contents } = await digestDatabase({ connection: { host: 'replica.example.com', database: 'app' } })
+ * for (const { schema, name, rows, digest } of contents.tables) console.log(`${schema}.${name}`, rows, digest)
+ * ```
  */
 export async function digestDatabase(
   options: DigestDatabaseOptions,

@@ -42,7 +42,25 @@ export function checkEncryption(encryption: BackupEncryption): void {
   }
 }
 
-/** Reads the text of an age identity file: one identity a line, `#` begins a comment. Throws `BACKUP_BAD_OPTIONS`. */
+/**
+ * Reads the text of an age identity file: one identity a line, `#` begins a comment. Throws `BACKUP_BAD_OPTIONS`.
+ *
+ * @example
+ * ```ts
+ * import { readFile } from 'node:fs/promises'
+ * import { fileStore } from '@ops/object-store'
+ * import { findBackup, openBackup, parseIdentities, readManifest } from '@ops/pg-backup'
+ *
+ * const store = fileStore({ folder: '/backups' })
+ * const identities = parseIdentities(await readFile('/root/key.txt', 'utf8'))
+ * const manifest = await readManifest({
+ *   store,
+ *   backup: await findBackup({ store, database: 'app', id: 'latest' }),
+ * })
+ * const archive = await openBackup({ store, manifest, identities })
+ * archive.pipe(process.stdout)
+ * ```
+ */
 export function parseIdentities(text: string, source = 'the identity file'): string[] {
   const lines = text.split(/\r?\n/).map((line) => line.trim())
   const identities = lines.filter((line) => line !== '' && !line.startsWith('#'))

@@ -19,7 +19,18 @@ export interface ListedBackup extends BackupRef {
   readonly startedAt: string
 }
 
-/** The published backups, the oldest first; folders without a manifest are none. Rejects with `BACKUP_STORE_FAILED`. */
+/**
+ * The published backups, the oldest first; folders without a manifest are none. Rejects with `BACKUP_STORE_FAILED`.
+ *
+ * @example
+ * ```ts
+ * import { fileStore } from '@ops/object-store'
+ * import { listBackups } from '@ops/pg-backup'
+ *
+ * const backups = await listBackups({ store: fileStore({ folder: '/backups' }), cluster: 'main' })
+ * for (const { database, id } of backups) console.log(database, id)
+ * ```
+ */
 export async function listBackups(options: ListBackupsOptions): Promise<ListedBackup[]> {
   const { store, cluster, database, signal } = options
   if (cluster === undefined && database !== undefined) {
@@ -50,7 +61,19 @@ export interface FindBackupOptions {
   readonly signal?: AbortSignal
 }
 
-/** One backup by its id, or the latest of its database. Rejects with `BACKUP_NOT_FOUND`, saying what there is. */
+/**
+ * One backup by its id, or the latest of its database. Rejects with `BACKUP_NOT_FOUND`, saying what there is.
+ *
+ * @example
+ * ```ts
+ * import { fileStore } from '@ops/object-store'
+ * import { findBackup } from '@ops/pg-backup'
+ *
+ * const store = fileStore({ folder: '/backups' })
+ * const { id, startedAt } = await findBackup({ store, database: 'app', id: 'latest' })
+ * console.log(id, startedAt)
+ * ```
+ */
 export async function findBackup(options: FindBackupOptions): Promise<ListedBackup> {
   const { store, cluster = 'main', database, id, signal } = options
   const backups = await listBackups({ store, cluster, database, signal })

@@ -171,12 +171,33 @@ export interface Manifest {
 /** A manifest larger than this is refused unread; a database of 100,000 tables has one of about 50 MB. */
 const MAX_MANIFEST_BYTES = 256 * 1024 * 1024
 
-/** The published JSON Schema of the manifest (also at `@ops/pg-backup/manifest.schema.json`). */
+/**
+ * The published JSON Schema of the manifest (also at `@ops/pg-backup/manifest.schema.json`).
+ *
+ * @example
+ * ```ts
+ * import { writeFile } from 'node:fs/promises'
+ * import { manifestJsonSchema } from '@ops/pg-backup'
+ *
+ * await writeFile('manifest.schema.json', JSON.stringify(manifestJsonSchema(), null, 2))
+ * ```
+ */
 export function manifestJsonSchema(): object {
   return { title: 'Manifest of a backup set', ...z.toJSONSchema(schema) }
 }
 
-/** Checks a manifest's JSON. Throws `BACKUP_MANIFEST_INVALID` or `BACKUP_FORMAT_UNSUPPORTED`. */
+/**
+ * Checks a manifest's JSON. Throws `BACKUP_MANIFEST_INVALID` or `BACKUP_FORMAT_UNSUPPORTED`.
+ *
+ * @example
+ * ```ts
+ * import { readFile } from 'node:fs/promises'
+ * import { parseManifest } from '@ops/pg-backup'
+ *
+ * const manifest = parseManifest(await readFile('manifest.json', 'utf8'), 'manifest.json')
+ * console.log(manifest.database, manifest.tables.length)
+ * ```
+ */
 export function parseManifest(json: string, key: string): Manifest {
   let value: unknown
   try {
@@ -208,6 +229,17 @@ export interface ReadManifestOptions {
 /**
  * Reads the manifest of one backup. Rejects with `BACKUP_NOT_FOUND`, `BACKUP_MANIFEST_INVALID`,
  * `BACKUP_FORMAT_UNSUPPORTED` or `BACKUP_STORE_FAILED`.
+ *
+ * @example
+ * ```ts
+ * import { fileStore } from '@ops/object-store'
+ * import { findBackup, readManifest } from '@ops/pg-backup'
+ *
+ * const store = fileStore({ folder: '/backups' })
+ * const backup = await findBackup({ store, database: 'app', id: 'latest' })
+ * const { tables } = await readManifest({ store, backup })
+ * for (const { schema, name, rows } of tables) console.log(`${schema}.${name}: ${rows} rows`)
+ * ```
  */
 export async function readManifest(options: ReadManifestOptions): Promise<Manifest> {
   const { store, backup, signal } = options

@@ -58,6 +58,18 @@ interface StoredDatabase {
  * The newest backup of each database, and how its last attempt ended, from the manifests and leases
  * in the store alone. A manifest that cannot be read is warned about and passed over: the backup
  * before it is then the newest good one. Rejects with `BACKUP_STORE_FAILED`.
+ *
+ * @example
+ * ```ts
+ * import * as client from 'prom-client'
+ * import { fileStore } from '@ops/object-store'
+ * import { createBackupMetrics, metricsFromStore } from '@ops/pg-backup/prometheus'
+ *
+ * const registry = new client.Registry()
+ * const metrics = createBackupMetrics({ client, registry })
+ * metrics.show(await metricsFromStore({ store: fileStore({ folder: '/backups' }) }))
+ * console.log(await registry.metrics())
+ * ```
  */
 export async function metricsFromStore(options: MetricsFromStoreOptions): Promise<StoreMetrics> {
   const { store, signal, now = () => new Date() } = options

@@ -27,6 +27,19 @@ export interface OpenBackupOptions extends StoredBackup, BackupKeys {}
  * `BACKUP_OBJECT_DAMAGED` when they differ; to know before the first byte is used, call
  * {@link checkBackup} first. A backup in directory layout is many files and no stream: it is refused
  * with `BACKUP_LAYOUT_UNSUPPORTED`.
+ *
+ * @example
+ * ```ts
+ * import { createWriteStream } from 'node:fs'
+ * import { pipeline } from 'node:stream/promises'
+ * import { fileStore } from '@ops/object-store'
+ * import { findBackup, openBackup, readManifest } from '@ops/pg-backup'
+ *
+ * const store = fileStore({ folder: '/backups' })
+ * const backup = await findBackup({ store, database: 'app', id: 'latest' })
+ * const archive = await openBackup({ store, manifest: await readManifest({ store, backup }) })
+ * await pipeline(archive, createWriteStream('app.dump')) // for pg_restore
+ * ```
  */
 export async function openBackup(options: OpenBackupOptions): Promise<Readable> {
   const { manifest } = options
@@ -43,6 +56,23 @@ export async function openBackup(options: OpenBackupOptions): Promise<Readable> 
 /**
  * The plain table of contents of a backup: of the custom layout the archive, which begins with it; of
  * the directory layout the file `toc.dat`. Rejects and fails as {@link openBackup} does.
+ *
+ * @example
+ * ```ts
+ * import { fileStore } from '@ops/object-store'
+ * import { findBackup, openTableOfContents, readManifest } from '@ops/pg-backup'
+ * import { createArchiveReader } from '@ops/pg-backup/archive'
+ *
+ * const store = fileStore({ folder: '/backups' })
+ * const backup = await findBackup({ store, database: 'app', id: 'latest' })
+ * const stream = await openTableOfContents({ store, manifest: await readManifest({ store, backup }) })
+ * const reader = createArchiveReader({ digest: false })
+ * for await (const chunk of stream) {
+ *   reader.write(chunk as Uint8Array)
+ *   if (reader.progress.tablesTotal !== undefined) break
+ * }
+ * console.log(`${reader.progress.tablesTotal} tables`)
+ * ```
  */
 export async function openTableOfContents(options: OpenBackupOptions): Promise<Readable> {
   const { manifest } = options

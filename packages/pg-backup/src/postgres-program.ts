@@ -24,6 +24,14 @@ export interface FindProgramOptions {
  * Debian's `/usr/lib/postgresql/<major>/bin`, in Red Hat's and in Homebrew's folders. One of the
  * server's own major version is taken before a newer one; an older one is never taken. Rejects with
  * `BACKUP_PROGRAM_MISSING` or `BACKUP_PROGRAM_TOO_OLD`.
+ *
+ * @example
+ * ```ts
+ * import { findPostgresProgram } from '@ops/pg-backup'
+ *
+ * const { path, version } = await findPostgresProgram('pg_dump', { serverMajor: 17 })
+ * console.log(path, version)
+ * ```
  */
 export async function findPostgresProgram(
   name: string,

@@ -64,7 +64,22 @@ interface Known {
 
 const FAILURE_CODES: readonly BackupFailureCode[] = [...backupErrorCodes, 'ABORTED', 'UNKNOWN']
 
-/** Registers the `ops_backup_…` metrics on a registry; one series for each database (and code). */
+/**
+ * Registers the `ops_backup_…` metrics on a registry; one series for each database (and code).
+ *
+ * @example
+ * ```ts
+ * import * as client from 'prom-client'
+ * import { fileStore } from '@ops/object-store'
+ * import { createBackup } from '@ops/pg-backup'
+ * import { createBackupMetrics } from '@ops/pg-backup/prometheus'
+ *
+ * const registry = new client.Registry()
+ * const metrics = createBackupMetrics({ client, registry })
+ * await createBackup({ store: fileStore({ folder: '/backups' }), hooks: [metrics] })
+ * console.log(await registry.metrics())
+ * ```
+ */
 export function createBackupMetrics<Registry>({
   client,
   registry,

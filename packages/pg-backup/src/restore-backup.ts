@@ -77,6 +77,22 @@ export interface RestoreResult {
  *
  * Rejects with {@link BackupError} (`BACKUP_OBJECT_DAMAGED`, `BACKUP_TARGET_NOT_EMPTY`,
  * `BACKUP_RESTORE_FAILED` and others) or, when aborted, with `signal.reason`.
+ *
+ * @example
+ * ```ts
+ * import { fileStore } from '@ops/object-store'
+ * import { findBackup, readManifest, restoreBackup } from '@ops/pg-backup'
+ *
+ * const store = fileStore({ folder: '/backups' })
+ * const backup = await findBackup({ store, database: 'app', id: 'latest' })
+ * const { warnings, durationMs } = await restoreBackup({
+ *   store,
+ *   manifest: await readManifest({ store, backup }),
+ *   connection: { host: 'localhost', database: 'app_restored' },
+ *   createDatabase: true,
+ * })
+ * console.log(`restored in ${durationMs} ms`, warnings)
+ * ```
  */
 export async function restoreBackup(options: RestoreBackupOptions): Promise<RestoreResult> {
   const { manifest, connection, env = process.env, signal } = options

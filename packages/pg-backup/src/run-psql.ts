@@ -24,6 +24,14 @@ const DEFAULT_TIMEOUT_MS = 900_000
  *
  * Rejects with `BACKUP_CONNECT_FAILED` when the server cannot be reached, refuses the login or does
  * not answer, and with {@link ProgramError} when a statement fails.
+ *
+ * @example
+ * ```ts
+ * import { runPsql } from '@ops/pg-backup'
+ *
+ * const version = await runPsql('SHOW server_version', { connection: { host: 'localhost', database: 'app' } })
+ * console.log(version.trim())
+ * ```
  */
 export async function runPsql(script: string, options: PsqlOptions): Promise<string> {
   const { signal, timeoutMs = DEFAULT_TIMEOUT_MS } = options
@@ -75,13 +83,32 @@ function connectFailed({ connection, env }: PsqlOptions, reason: string, cause: 
   )
 }
 
-/** A string as an SQL literal, whatever `standard_conforming_strings` is. */
+/**
+ * A string as an SQL literal, whatever `standard_conforming_strings` is.
+ *
+ * @example
+ * ```ts
+ * import { quoteLiteral, runPsql } from '@ops/pg-backup'
+ *
+ * const sql = `SELECT count(*) FROM pg_roles WHERE rolname = ${quoteLiteral("o'brien")}`
+ * console.log(await runPsql(sql, { connection: { database: 'app' } }))
+ * ```
+ */
 export function quoteLiteral(text: string): string {
   const quoted = text.replaceAll("'", "''")
   return quoted.includes('\\') ? `E'${quoted.replaceAll('\\', '\\\\')}'` : `'${quoted}'`
 }
 
-/** A name as a quoted SQL identifier. */
+/**
+ * A name as a quoted SQL identifier.
+ *
+ * @example
+ * ```ts
+ * import { quoteIdentifier } from '@ops/pg-backup'
+ *
+ * console.log(`DROP TABLE ${quoteIdentifier('odd "name"')}`) // DROP TABLE "odd ""name"""
+ * ```
+ */
 export function quoteIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }

@@ -75,7 +75,17 @@ FROM pg_database d WHERE d.datname = current_database();
 COMMIT;
 `
 
-/** Asks the server. Rejects with `BACKUP_CONNECT_FAILED` when it cannot be reached or refuses the login. */
+/**
+ * Asks the server. Rejects with `BACKUP_CONNECT_FAILED` when it cannot be reached or refuses the login.
+ *
+ * @example
+ * ```ts
+ * import { readServerFacts } from '@ops/pg-backup'
+ *
+ * const facts = await readServerFacts({ connection: { host: 'localhost', database: 'app' } })
+ * console.log(facts)
+ * ```
+ */
 export async function readServerFacts(options: PsqlOptions): Promise<ServerFacts> {
   const answer = JSON.parse(await runPsql(QUERY, options)) as Omit<ServerFacts, 'major'> & {
     versionNumber: number

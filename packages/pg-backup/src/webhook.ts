@@ -37,6 +37,15 @@ class TryAgain extends Error {
 /**
  * Hooks that POST what became of a backup to a URL. The hook fails when the receiver does not take
  * the message in the end; the backup does not. Throws `BACKUP_BAD_OPTIONS` for what is not a URL.
+ *
+ * @example
+ * ```ts
+ * import { fileStore } from '@ops/object-store'
+ * import { createBackup, webhookNotifier } from '@ops/pg-backup'
+ *
+ * const notifier = webhookNotifier({ url: process.env['WEBHOOK_URL'] ?? '', format: 'slack', notify: 'always' })
+ * await createBackup({ store: fileStore({ folder: '/backups' }), hooks: [notifier] })
+ * ```
  */
 export function webhookNotifier(options: WebhookOptions): BackupHooks {
   const target = checkUrl(options.url)

@@ -63,7 +63,7 @@ afterAll(() =>
 
 /** Runs an example as a user's shell does, with databases and files of the names that it uses. */
 async function run(example: string): Promise<void> {
-  for (const database of ['app_copy', 'app_restored'])
+  for (const database of ['app_copy', 'app_restored', 'app_2'])
     await server.query(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`)
   let command = example
   for (const [name, stand] of Object.entries(stands)) command = command.replaceAll(name, stand)

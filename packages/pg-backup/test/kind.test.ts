@@ -1,5 +1,5 @@
 import { startFaultProxy, startPostgres, type Postgres } from '@ops/testbed'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createBackup, type BackupResult, type CreateBackupOptions } from '../src/create-backup.ts'
 import { connectionTo, temporaryStore } from './harness.ts'
 import { holdLock } from './hold-lock.ts'
@@ -9,7 +9,10 @@ import { backUpAsHurriedRole } from './time-limits.ts'
 let server: Postgres
 
 beforeAll(async () => {
+  // It speaks German, where PostgreSQL has that: nothing hangs on the words of its messages.
+  vi.stubEnv('LANGUAGE', 'de')
   server = await startPostgres()
+  vi.unstubAllEnvs()
   await server.createDatabase('app')
   await server.query(
     `CREATE TABLE people AS SELECT i AS id, repeat('x', 1000) AS name FROM generate_series(1, 4000) i`,

@@ -27,7 +27,7 @@ beforeAll(async () => {
   vi.stubEnv('LANGUAGE', 'de')
   replica = await startReplica({
     primary,
-    settings: { max_standby_streaming_delay: '0', hot_standby_feedback: 'off', lc_messages: 'C.UTF-8' },
+    settings: { max_standby_streaming_delay: '0', hot_standby_feedback: 'off' },
   })
   vi.unstubAllEnvs()
   await until(hasCaughtUp)

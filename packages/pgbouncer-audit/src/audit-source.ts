@@ -69,6 +69,14 @@ interface Input {
 /**
  * Finds what breaks behind PgBouncer in transaction mode, by reading source code; nothing of the
  * audited project is run. Rejects with `AUDIT_PATH_NOT_FOUND` when `cwd` does not exist.
+ *
+ * @example
+ * ```ts
+ * import { auditSource } from '@ops/pgbouncer-audit'
+ *
+ * const { findings } = await auditSource({ cwd: 'services/orders', profile: { version: '1.24.0' } })
+ * for (const { file, line, ruleId, message } of findings) console.log(`${file}:${line}`, ruleId, message)
+ * ```
  */
 export async function auditSource(options: AuditSourceOptions = {}): Promise<AuditResult> {
   const startedAt = performance.now()
@@ -125,7 +133,7 @@ function gather(
   if (stat === undefined)
     throw new PgbouncerAuditError(
       'AUDIT_PATH_NOT_FOUND',
-      `There is no file or folder at ${cwd}; give the path of the code to audit`,
+      `there is no file or folder at ${cwd}; give the path of the code to audit`,
       { details: { path: cwd } },
     )
   const found = stat.isFile() ? { files: [cwd], manifests: [], warnings: [] } : findFiles(cwd)

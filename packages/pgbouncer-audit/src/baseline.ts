@@ -15,7 +15,18 @@ interface BaselineEntry {
   readonly count: number
 }
 
-/** The findings as a baseline. */
+/**
+ * The findings as a baseline.
+ *
+ * @example
+ * ```ts
+ * import { writeFile } from 'node:fs/promises'
+ * import { auditSource, createBaseline } from '@ops/pgbouncer-audit'
+ *
+ * const { findings } = await auditSource()
+ * await writeFile('pgbouncer-audit.baseline.json', JSON.stringify(createBaseline(findings), null, 2))
+ * ```
+ */
 export function createBaseline(findings: readonly Finding[]): Baseline {
   const entries = new Map<string, BaselineEntry>()
   for (const { ruleId, file, message } of findings) {
@@ -25,7 +36,18 @@ export function createBaseline(findings: readonly Finding[]): Baseline {
   return { format: 'ops.pgbouncer-audit-baseline/1', findings: [...entries.values()] }
 }
 
-/** The findings that the baseline does not know. */
+/**
+ * The findings that the baseline does not know.
+ *
+ * @example
+ * ```ts
+ * import { auditSource, createBaseline, withoutBaseline } from '@ops/pgbouncer-audit'
+ *
+ * const before = createBaseline((await auditSource({ cwd: 'main' })).findings)
+ * const after = await auditSource({ cwd: 'branch' })
+ * console.log(withoutBaseline(after.findings, before))
+ * ```
+ */
 export function withoutBaseline(findings: readonly Finding[], baseline: Baseline): Finding[] {
   const left = new Map(baseline.findings.map((entry) => [keyOf(entry), entry.count]))
   return findings.filter((finding) => {
@@ -47,7 +69,7 @@ export function readBaseline(path: string): Baseline {
   } catch (error) {
     throw new PgbouncerAuditError(
       'AUDIT_BAD_BASELINE',
-      `The baseline ${path} cannot be read; write one with --write-baseline`,
+      `the baseline ${path} cannot be read; write one with --write-baseline`,
       {
         cause: error,
         details: { path },

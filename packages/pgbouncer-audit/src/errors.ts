@@ -17,12 +17,39 @@ export interface PgbouncerAuditErrorDetails {
   readonly path?: string
 }
 
-/** The only error this package raises by itself. Match on `code`. */
+/**
+ * The only error this package raises by itself. Match on `code`.
+ *
+ * @example
+ * ```ts
+ * import { auditSource, PgbouncerAuditError } from '@ops/pgbouncer-audit'
+ *
+ * try {
+ *   await auditSource({ cwd: 'no/such/folder' })
+ * } catch (error) {
+ *   if (error instanceof PgbouncerAuditError) console.error(error.code) // AUDIT_PATH_NOT_FOUND
+ * }
+ * ```
+ */
 export class PgbouncerAuditError extends OpsError<PgbouncerAuditErrorCode, PgbouncerAuditErrorDetails> {
   override readonly name = 'PgbouncerAuditError'
 }
 
-/** Recognises the error across copies of this package. */
+/**
+ * Recognises the error across copies of this package.
+ *
+ * @example
+ * ```ts
+ * import { auditSource, isPgbouncerAuditError } from '@ops/pgbouncer-audit'
+ *
+ * try {
+ *   await auditSource({ cwd: process.argv[2] ?? '.' })
+ * } catch (error) {
+ *   if (isPgbouncerAuditError(error) && error.code === 'AUDIT_PATH_NOT_FOUND') console.error(error.message)
+ *   else throw error
+ * }
+ * ```
+ */
 export const isPgbouncerAuditError: (value: unknown) => value is PgbouncerAuditError = brandError(
   PgbouncerAuditError,
   '@ops/pgbouncer-audit/error',

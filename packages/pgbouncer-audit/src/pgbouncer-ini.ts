@@ -18,6 +18,19 @@ export function readPgbouncerIni(path: string): ProfileInput {
   }
 }
 
+/**
+ * Reads from the text of a `pgbouncer.ini` what decides over findings; it does not say the version.
+ *
+ * @example
+ * ```ts
+ * import { readFile } from 'node:fs/promises'
+ * import { auditSource, parsePgbouncerIni } from '@ops/pgbouncer-audit'
+ *
+ * const profile = parsePgbouncerIni(await readFile('/etc/pgbouncer/pgbouncer.ini', 'utf8'))
+ * const { findings } = await auditSource({ profile: { ...profile, version: '1.24.0' } })
+ * console.log(findings.length)
+ * ```
+ */
 export function parsePgbouncerIni(text: string): ProfileInput {
   const settings = new Map<string, string>()
   let section = ''

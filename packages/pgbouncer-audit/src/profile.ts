@@ -14,7 +14,16 @@ export interface Profile {
 /** What a caller knows of a PgBouncer. */
 export type ProfileInput = Partial<Omit<Profile, 'source'>> & { readonly source?: Profile['source'] }
 
-/** Fills in what follows from the version: `max_prepared_statements` came in 1.21, and is 200 by default since 1.24. */
+/**
+ * Fills in what follows from the version: `max_prepared_statements` came in 1.21, and is 200 by default since 1.24.
+ *
+ * @example
+ * ```ts
+ * import { createProfile } from '@ops/pgbouncer-audit'
+ *
+ * console.log(createProfile({ version: '1.24.0' }).maxPreparedStatements) // 200
+ * ```
+ */
 export function createProfile(input: ProfileInput = {}): Profile {
   const version = input.version ?? null
   return {

@@ -24,6 +24,15 @@ export interface AuthQuerySetup {
  * function that hands it a user's secret. Superusers and roles with BYPASSRLS or REPLICATION are not
  * handed out, a password whose VALID UNTIL is past neither (CVE-2025-2291), and the function has a
  * fixed search_path (CVE-2025-12819). Pure: nothing is executed.
+ *
+ * @example
+ * ```ts
+ * import { generateAuthQuery } from '@ops/pgbouncer-stats'
+ *
+ * const { sql, settings } = generateAuthQuery({ role: 'pgbouncer_auth' })
+ * console.log(sql)
+ * for (const [name, value] of Object.entries(settings)) console.log(`${name} = ${value}`)
+ * ```
  */
 export function generateAuthQuery(options: AuthQueryOptions = {}): AuthQuerySetup {
   const { role = 'pgbouncer_auth', schema = 'pgbouncer', functionName = 'user_lookup' } = options

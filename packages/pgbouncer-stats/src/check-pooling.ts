@@ -34,6 +34,25 @@ export type Check = (options: Required<Omit<CheckPoolingOptions, 'signal'>>) => 
 /**
  * Proves that a URL really goes through PgBouncer in transaction mode: that connections are shared,
  * that every kind of query works, and that nothing of one client shows up in another.
+ *
+ * @example
+ * ```ts
+ * import pg from 'pg'
+ * import { checkPooling } from '@ops/pgbouncer-stats'
+ *
+ * const endpoint = (connectionString: string) => ({
+ *   connect: async () => {
+ *     const client = new pg.Client({ connectionString })
+ *     await client.connect()
+ *     return client
+ *   },
+ * })
+ * const { ok, checks } = await checkPooling({
+ *   pooled: endpoint('postgres://app@localhost:6432/app'),
+ *   direct: endpoint('postgres://app@localhost:5432/app'),
+ * })
+ * console.log(ok, checks)
+ * ```
  */
 export async function checkPooling(options: CheckPoolingOptions): Promise<PoolingReport> {
   const { pooled, direct, queries = 100, concurrency = 10, signal } = options

@@ -17,12 +17,17 @@ runCli(import.meta.url, {
     program.addHelpText(
       'after',
       `
-The connection comes from --url, PGBOUNCER_URL, or libpq's PGHOST, PGPORT, PGUSER and PGPASSWORD, e.g.
+The connection comes from --url, PGBOUNCER_URL, or libpq's PGHOST, PGPORT, PGUSER and PGPASSWORD:
   PGBOUNCER_URL='postgres://stats@db:6432/pgbouncer?sslmode=verify-full' pgbouncer-stats diagnose
-A password belongs in PGPASSWORD, in a password file (~/.pgpass), or in PGBOUNCER_URL; on the command
-line every user of the machine could read it.
+A password belongs in PGPASSWORD, in a password file (~/.pgpass), or in PGBOUNCER_URL; on the
+command line every user of the machine could read it.
 
-Exit codes: 0 done, 1 failed, 2 bad usage, 3 done with findings.`,
+Exit codes: 0 done, 1 failed, 2 bad usage, 3 done with findings, 130 or 143 stopped by a signal.
+
+Examples:
+  $ pgbouncer-stats diagnose
+  $ pgbouncer-stats serve --listen 127.0.0.1:9127
+  $ pgbouncer-stats lint /etc/pgbouncer/pgbouncer.ini --json`,
     )
   },
 })

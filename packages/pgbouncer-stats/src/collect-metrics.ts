@@ -66,6 +66,15 @@ export interface Collected {
 /**
  * Reads PgBouncer and gives its metrics. Never rejects but for an abort: what fails shows as
  * `pgbouncer_up 0` and `pgbouncer_command_up 0` with the reason, and the rest is given all the same.
+ *
+ * @example
+ * ```ts
+ * import { collectMetrics, openConsole, parseConnectionUrl, renderText } from '@ops/pgbouncer-stats'
+ *
+ * await using console_ = openConsole(parseConnectionUrl('postgres://stats@localhost:6432/pgbouncer'))
+ * const { families, up, reason } = await collectMetrics(console_, { compat: '0.12' })
+ * console.log(up ? renderText(families) : reason)
+ * ```
  */
 export async function collectMetrics(
   console_: PgBouncerConsole,

@@ -39,7 +39,17 @@ export interface ParseConfigOptions {
   readonly readInclude?: (file: string) => string | undefined
 }
 
-/** Parses a configuration file and what it includes. */
+/**
+ * Parses a configuration file and what it includes.
+ *
+ * @example
+ * ```ts
+ * import { parseConfig } from '@ops/pgbouncer-stats'
+ *
+ * const { entries, problems } = parseConfig({ text: '[pgbouncer]\npool_mode = transaction\n' })
+ * console.log(entries, problems)
+ * ```
+ */
 export function parseConfig({
   text,
   file = 'pgbouncer.ini',
@@ -101,7 +111,16 @@ export interface ConnectString {
   readonly problem?: string
 }
 
-/** The value of a line in `[databases]`, `[users]` or `[peers]`: `key=value` pairs, values in `'…'` where they need it. */
+/**
+ * The value of a line in `[databases]`, `[users]` or `[peers]`: `key=value` pairs, values in `'…'` where they need it.
+ *
+ * @example
+ * ```ts
+ * import { parseConnectString } from '@ops/pgbouncer-stats'
+ *
+ * console.log(parseConnectString("host=db.example.com port=5432 connect_query='SELECT 1'"))
+ * ```
+ */
 export function parseConnectString(text: string): ConnectString {
   const pairs: { key: string; value: string }[] = []
   const pattern = /\s*([^\s=]+)\s*=\s*(?:'((?:[^']|'')*)'|([^'\s]\S*))(?=\s|$)/y

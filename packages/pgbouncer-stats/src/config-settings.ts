@@ -231,7 +231,18 @@ export interface DescribedSetting {
   readonly takesEffect: TakesEffect
 }
 
-/** Every setting of `[pgbouncer]` that the version has. @param options.version default: the newest known */
+/**
+ * Every setting of `[pgbouncer]` that the version has. By default that is the newest that is known here.
+ *
+ * @example
+ * ```ts
+ * import { describeSettings } from '@ops/pgbouncer-stats'
+ *
+ * for (const { name, kind, takesEffect } of describeSettings({ version: '1.24.0' })) {
+ *   console.log(name, kind, takesEffect)
+ * }
+ * ```
+ */
 export function describeSettings({
   version = LATEST_VERSION,
 }: { version?: string } = {}): DescribedSetting[] {

@@ -30,7 +30,16 @@ export interface ConnectionOptions {
   readonly sslKey?: string
 }
 
-/** `host:port`, or the path of the Unix socket: for messages and labels, never with a secret in it. */
+/**
+ * `host:port`, or the path of the Unix socket: for messages and labels, never with a secret in it.
+ *
+ * @example
+ * ```ts
+ * import { parseConnectionUrl, targetName } from '@ops/pgbouncer-stats'
+ *
+ * console.log(targetName(parseConnectionUrl('postgres://stats:secret@pool.example.com:6432/pgbouncer'))) // pool.example.com:6432
+ * ```
+ */
 export function targetName(options: Pick<ConnectionOptions, 'host' | 'port'>): string {
   const { host = 'localhost', port = 6432 } = options
   if (host.startsWith('/')) return socketPath(host, port)
@@ -62,6 +71,15 @@ const IGNORED_PARAMETERS = new Set(['application_name', 'connect_timeout', 'clie
  * Certificates are read at once, a password file at each connection.
  *
  * Throws `PGBOUNCER_BAD_CONNECTION`; the message never repeats the URL.
+ *
+ * @example
+ * ```ts
+ * import { parseConnectionUrl, readPgBouncer } from '@ops/pgbouncer-stats'
+ *
+ * const connection = parseConnectionUrl(process.env['PGBOUNCER_URL'])
+ * const { version, pools } = await readPgBouncer({ connection, show: ['pools'] })
+ * console.log(version, pools)
+ * ```
  */
 export function parseConnectionUrl(
   url: string | undefined,

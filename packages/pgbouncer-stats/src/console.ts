@@ -45,7 +45,17 @@ const MAX_ANSWER_BYTES = 256 * 1024 * 1024
 const MESSAGE_OVERHEAD_BYTES = 64
 const DEFAULT_TIMEOUT_MS = 5000
 
-/** Does not connect yet; the first `query` does. */
+/**
+ * Does not connect yet; the first `query` does.
+ *
+ * @example
+ * ```ts
+ * import { openConsole } from '@ops/pgbouncer-stats'
+ *
+ * await using pgbouncer = openConsole({ host: 'localhost', user: 'admin', sslMode: 'verify-full' })
+ * await pgbouncer.query('RELOAD', { timeoutMs: 2000 })
+ * ```
+ */
 export function openConsole(connection: ConnectionOptions): PgBouncerConsole {
   const target = targetName(connection)
   let socket: WireSocket | undefined

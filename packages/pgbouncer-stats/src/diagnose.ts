@@ -15,6 +15,20 @@ export interface DiagnoseFacts {
 /**
  * Says in plain words what is wrong, with the evidence and the next step. Pure. A second snapshot, some
  * seconds later, adds what only shows over time: whether a wait grows, logins pile up, statements churn.
+ *
+ * @example
+ * ```ts
+ * import { setTimeout } from 'node:timers/promises'
+ * import { diagnose, readPgBouncer } from '@ops/pgbouncer-stats'
+ *
+ * const connection = { host: 'localhost', user: 'stats' }
+ * const first = await readPgBouncer({ connection })
+ * await setTimeout(5000)
+ * const second = await readPgBouncer({ connection })
+ * for (const { severity, subject, message, nextStep } of diagnose(first, second)) {
+ *   console.log(`${severity}: ${subject}: ${message}\n  ${nextStep}`)
+ * }
+ * ```
  */
 export function diagnose(first: Snapshot, second?: Snapshot, facts: DiagnoseFacts = {}): Diagnosis[] {
   const now = second ?? first

@@ -34,7 +34,21 @@ export interface PgBouncerStatsErrorDetails {
   readonly line?: number
 }
 
-/** Everything that fails in this package, except an abort, which rejects with the signal's own reason. */
+/**
+ * Everything that fails in this package, except an abort, which rejects with the signal's own reason.
+ *
+ * @example
+ * ```ts
+ * import { PgBouncerStatsError, readPgBouncer } from '@ops/pgbouncer-stats'
+ *
+ * try {
+ *   await readPgBouncer({ connection: { host: 'localhost', user: 'stats' } })
+ * } catch (error) {
+ *   if (error instanceof PgBouncerStatsError) console.error(error.code, error.details.target)
+ *   else throw error
+ * }
+ * ```
+ */
 export class PgBouncerStatsError extends OpsError<PgBouncerStatsErrorCode, PgBouncerStatsErrorDetails> {
   override readonly name = 'PgBouncerStatsError'
   constructor(
@@ -46,7 +60,21 @@ export class PgBouncerStatsError extends OpsError<PgBouncerStatsErrorCode, PgBou
   }
 }
 
-/** Whether `value` is an error of this package, from whichever copy of it. */
+/**
+ * Whether `value` is an error of this package, from whichever copy of it.
+ *
+ * @example
+ * ```ts
+ * import { isPgBouncerStatsError, parseConnectionUrl } from '@ops/pgbouncer-stats'
+ *
+ * try {
+ *   parseConnectionUrl(process.argv[2])
+ * } catch (error) {
+ *   if (isPgBouncerStatsError(error) && error.code === 'PGBOUNCER_BAD_CONNECTION') console.error(error.message)
+ *   else throw error
+ * }
+ * ```
+ */
 export const isPgBouncerStatsError: (value: unknown) => value is PgBouncerStatsError = brandError(
   PgBouncerStatsError,
   'ops.pgbouncer-stats.error',

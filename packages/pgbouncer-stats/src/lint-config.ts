@@ -24,6 +24,14 @@ const RANK: Record<Severity, number> = { error: 0, warning: 1, note: 2 }
 /**
  * Looks for what is wrong, unsafe or contradictory in a `pgbouncer.ini`. Pure: what is beside the
  * file (the user list, file modes, PostgreSQL's limits) is passed in; `loadConfigFacts` collects it.
+ *
+ * @example
+ * ```ts
+ * import { lintConfig } from '@ops/pgbouncer-stats'
+ *
+ * const { findings } = lintConfig({ text: '[pgbouncer]\nauth_type = trust\n', version: '1.24.0' })
+ * for (const { rule, severity, line, message, fix } of findings) console.log(line, severity, rule, message, fix)
+ * ```
  */
 export function lintConfig(options: LintConfigOptions): LintReport {
   const { file = 'pgbouncer.ini', version = LATEST_VERSION } = options

@@ -4,7 +4,17 @@ import type { Log, Result } from 'sarif'
 import type { TakesEffect } from './config-settings.ts'
 import type { LintFinding, LintReport } from './lint-config.ts'
 
-/** One finding in three lines, for people and for editors that follow `file:line`. */
+/**
+ * One finding in three lines, for people and for editors that follow `file:line`.
+ *
+ * @example
+ * ```ts
+ * import { lintConfig, loadConfig, renderLintText } from '@ops/pgbouncer-stats'
+ *
+ * const report = lintConfig(loadConfig({ file: '/etc/pgbouncer/pgbouncer.ini' }))
+ * console.log(renderLintText(report))
+ * ```
+ */
 export function renderLintText({ findings, version }: LintReport): string {
   if (findings.length === 0) return `no findings (checked as PgBouncer ${version})\n`
   const blocks = findings.map(
@@ -15,7 +25,18 @@ export function renderLintText({ findings, version }: LintReport): string {
   return `${blocks.join('')}${total} (checked as PgBouncer ${version})\n`
 }
 
-/** SARIF 2.1.0, as code hosts and editors read it. */
+/**
+ * SARIF 2.1.0, as code hosts and editors read it.
+ *
+ * @example
+ * ```ts
+ * import { writeFile } from 'node:fs/promises'
+ * import { lintConfig, loadConfig, renderSarif } from '@ops/pgbouncer-stats'
+ *
+ * const report = lintConfig(loadConfig({ file: 'pgbouncer.ini' }))
+ * await writeFile('pgbouncer.sarif', JSON.stringify(renderSarif(report)))
+ * ```
+ */
 export function renderSarif({ findings }: LintReport): object {
   const rules = [...new Set(findings.map(({ rule }) => rule))].toSorted()
   return {

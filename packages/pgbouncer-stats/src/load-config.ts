@@ -23,6 +23,14 @@ export interface LoadedConfig
 /**
  * Reads a configuration file, what it includes, its user list, the modes of all of them, and, where the
  * PgBouncer of its `pidfile` runs on this machine (Linux), the limit of open files of that process.
+ *
+ * @example
+ * ```ts
+ * import { lintConfig, loadConfig } from '@ops/pgbouncer-stats'
+ *
+ * const { findings } = lintConfig({ ...loadConfig({ file: '/etc/pgbouncer/pgbouncer.ini' }), version: '1.24.0' })
+ * process.exitCode = findings.length === 0 ? 0 : 3
+ * ```
  */
 export function loadConfig(options: LoadConfigOptions): LoadedConfig {
   const { file, workingDirectory = dirname(resolve(file)) } = options

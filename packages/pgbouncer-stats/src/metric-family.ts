@@ -84,7 +84,17 @@ export function mergeFamilies(groups: readonly (readonly MetricFamily[])[]): Met
 
 export const TEXT_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
-/** The Prometheus text format 0.0.4. */
+/**
+ * The Prometheus text format 0.0.4.
+ *
+ * @example
+ * ```ts
+ * import { collectMetrics, openConsole, renderText } from '@ops/pgbouncer-stats'
+ *
+ * await using pgbouncer = openConsole({ host: 'localhost', user: 'stats' })
+ * console.log(renderText((await collectMetrics(pgbouncer)).families))
+ * ```
+ */
 export function renderText(families: readonly MetricFamily[]): string {
   return families.map(renderFamily).join('')
 }

@@ -48,6 +48,17 @@ export interface RegisteredPgBouncer {
 /**
  * Registers PgBouncer's metrics. They are read when the registry is scraped: one read for all of
  * them, bounded by `timeoutMs`. A PgBouncer that cannot be reached is `pgbouncer_up 0`.
+ *
+ * @example
+ * ```ts
+ * import { Registry } from 'prom-client'
+ * import { registerPgBouncerMetrics } from '@ops/pgbouncer-stats/prometheus'
+ *
+ * const registry = new Registry()
+ * const registered = registerPgBouncerMetrics({ registry, targets: { host: 'localhost', user: 'stats' } })
+ * console.log(await registry.metrics())
+ * registered.unregister()
+ * ```
  */
 export function registerPgBouncerMetrics(options: RegisterOptions): RegisteredPgBouncer {
   const { registry, targets, ...collect } = options

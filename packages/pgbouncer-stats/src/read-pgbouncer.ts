@@ -69,6 +69,15 @@ export const DEFAULT_SHOW: readonly Exclude<ShowName, 'version'>[] = [
 /**
  * Reads PgBouncer's SHOW commands as typed rows. One command that fails is listed in `failures`, and
  * the others are read all the same; a PgBouncer that cannot be reached rejects.
+ *
+ * @example
+ * ```ts
+ * import { readPgBouncer } from '@ops/pgbouncer-stats'
+ *
+ * const { pools = [], failures } = await readPgBouncer({ connection: { host: 'localhost', user: 'stats' } })
+ * for (const pool of pools) console.log(pool)
+ * for (const { command, message } of failures) console.error(command, message)
+ * ```
  */
 export async function readPgBouncer(options: ReadPgBouncerOptions): Promise<Snapshot> {
   const { console: kept, connection, client, show = DEFAULT_SHOW, timeoutMs = 10_000, signal } = options

@@ -33,7 +33,18 @@ export interface Exporter {
 const SCRAPE_MARGIN_MS = 500
 const DEFAULT_TIMEOUT_MS = 5000
 
-/** An HTTP server with `/metrics`, `/probe?target=` and `/healthz`; connections to PgBouncer are kept. */
+/**
+ * An HTTP server with `/metrics`, `/probe?target=` and `/healthz`; connections to PgBouncer are kept.
+ *
+ * @example
+ * ```ts
+ * import { createExporter } from '@ops/pgbouncer-stats'
+ *
+ * await using exporter = createExporter({ targets: { main: { host: 'localhost', user: 'stats' } }, port: 9127 })
+ * const { port } = await exporter.start()
+ * console.log(`http://127.0.0.1:${port}/metrics`)
+ * ```
+ */
 export function createExporter(options: ExporterOptions): Exporter {
   const { targets, probeTargets = {}, host = '127.0.0.1', port = 9127, logger, ...collect } = options
   const consoles = targets === undefined ? [] : openTargets(targets)

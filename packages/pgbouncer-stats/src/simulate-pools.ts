@@ -36,6 +36,18 @@ export interface SimulatePoolsResult {
 /**
  * Predicts how long transactions wait for a server connection of a pool: a simulation of a queue
  * that is served first come, first served, as PgBouncer's is. Pure.
+ *
+ * @example
+ * ```ts
+ * import { simulatePools } from '@ops/pgbouncer-stats'
+ *
+ * const { p99WaitMs, utilization } = simulatePools({
+ *   poolSize: 10,
+ *   serviceTimesMs: [2, 3, 3, 5, 40],
+ *   load: { kind: 'arrivals', perSecond: 500 },
+ * })
+ * console.log(p99WaitMs, utilization)
+ * ```
  */
 export function simulatePools(input: SimulatePoolsInput): SimulatePoolsResult {
   const { poolSize, serviceTimesMs, load, transactions = 20_000, seed = 1 } = input

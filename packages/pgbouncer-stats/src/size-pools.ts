@@ -65,6 +65,19 @@ const CLIENT_HEADROOM = 1.25
  * connections that a PostgreSQL server can work on at once, cores × 2 + spindles
  * (https://wiki.postgresql.org/wiki/Number_Of_Database_Connections), shared out among the pools; what
  * is left of `max_connections` is the limit that the sum never exceeds.
+ *
+ * @example
+ * ```ts
+ * import { sizePools } from '@ops/pgbouncer-stats'
+ *
+ * const { settings, arithmetic, warnings } = sizePools({
+ *   cpuCores: 8,
+ *   maxConnections: 100,
+ *   appInstances: 4,
+ *   appPoolMax: 20,
+ * })
+ * console.log(settings, arithmetic, warnings)
+ * ```
  */
 export function sizePools(input: SizePoolsInput): SizePoolsResult {
   const facts = checked(input)

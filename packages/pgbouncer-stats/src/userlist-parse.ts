@@ -14,6 +14,15 @@ export interface UserlistEntry {
 /**
  * Reads `userlist.txt`: `"user" "secret"`, the rest of a line is ignored, `;` begins a comment line.
  * Throws `PGBOUNCER_USERLIST_INVALID` where PgBouncer would stop reading, and so lose the users below.
+ *
+ * @example
+ * ```ts
+ * import { readFile } from 'node:fs/promises'
+ * import { parseUserlist } from '@ops/pgbouncer-stats'
+ *
+ * const entries = parseUserlist(await readFile('/etc/pgbouncer/userlist.txt', 'utf8'))
+ * for (const { user, kind, line } of entries) console.log(line, user, kind)
+ * ```
  */
 export function parseUserlist(text: string, file: string = 'userlist.txt'): UserlistEntry[] {
   const entries: UserlistEntry[] = []

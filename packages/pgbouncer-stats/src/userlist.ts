@@ -32,7 +32,21 @@ export interface Credential {
   readonly expired: boolean
 }
 
-/** Reads roles that can log in from `pg_authid`, which takes a superuser. */
+/**
+ * Reads roles that can log in from `pg_authid`, which takes a superuser.
+ *
+ * @example
+ * ```ts
+ * import pg from 'pg'
+ * import { readCredentials, renderUserlist } from '@ops/pgbouncer-stats'
+ *
+ * const client = new pg.Client({ connectionString: process.env['DATABASE_URL'] })
+ * await client.connect()
+ * const text = renderUserlist(await readCredentials(client), { excludeUsers: ['postgres'] })
+ * await client.end()
+ * console.log(text.split('\n').length - 1, 'users')
+ * ```
+ */
 export async function readCredentials(client: Queryable): Promise<Credential[]> {
   try {
     const { rows } = await client.query(
@@ -57,7 +71,21 @@ export interface UserSelection {
   readonly excludeUsers?: readonly string[]
 }
 
-/** The text of `userlist.txt`: each user's secret as PostgreSQL keeps it. Leaves out who has none, or whose time is over. */
+/**
+ * The text of `userlist.txt`: each user's secret as PostgreSQL keeps it. Leaves out who has none, or whose time is over.
+ *
+ * @example
+ * ```ts
+ * import pg from 'pg'
+ * import { readCredentials, renderUserlist, writeUserlist } from '@ops/pgbouncer-stats'
+ *
+ * const client = new pg.Client({ connectionString: process.env['DATABASE_URL'] })
+ * await client.connect()
+ * const text = renderUserlist(await readCredentials(client), { users: ['app', 'reports'] })
+ * await writeUserlist({ file: '/etc/pgbouncer/userlist.txt', text })
+ * await client.end()
+ * ```
+ */
 export function renderUserlist(credentials: readonly Credential[], selection: UserSelection = {}): string {
   return wanted(credentials, selection)
     .map(({ user, secret }) => `${quote(user)} ${quote(secret!)}\n`)
@@ -96,7 +124,23 @@ export interface UserlistCheck {
   }[]
 }
 
-/** Compares a `userlist.txt` with PostgreSQL's roles. A plain password is tried on the SCRAM verifier or the MD5 hash. */
+/**
+ * Compares a `userlist.txt` with PostgreSQL's roles. A plain password is tried on the SCRAM verifier or the MD5 hash.
+ *
+ * @example
+ * ```ts
+ * import { readFile } from 'node:fs/promises'
+ * import pg from 'pg'
+ * import { checkUserlist, readCredentials } from '@ops/pgbouncer-stats'
+ *
+ * const client = new pg.Client({ connectionString: process.env['DATABASE_URL'] })
+ * await client.connect()
+ * const userlist = await readFile('/etc/pgbouncer/userlist.txt', 'utf8')
+ * const { inStep, users } = await checkUserlist({ userlist, credentials: await readCredentials(client) })
+ * console.log(inStep, users)
+ * await client.end()
+ * ```
+ */
 export async function checkUserlist(options: {
   readonly userlist: string
   readonly credentials: readonly Credential[]
@@ -143,6 +187,19 @@ export interface WriteUserlistResult {
  * Writes `userlist.txt` atomically: PgBouncer sees the old file or the new one, never half of one. Mode
  * 0600, owner as before. With `console`, it sends RELOAD when something changed. An empty list is
  * refused, since it would lock everybody out.
+ *
+ * @example
+ * ```ts
+ * import { openConsole, writeUserlist } from '@ops/pgbouncer-stats'
+ *
+ * await using pgbouncer = openConsole({ host: 'localhost', user: 'admin' })
+ * const { changed, reloaded } = await writeUserlist({
+ *   file: '/etc/pgbouncer/userlist.txt',
+ *   text: '"app" "SCRAM-SHA-256$4096:…"\n',
+ *   console: pgbouncer,
+ * })
+ * console.log(changed, reloaded)
+ * ```
  */
 export async function writeUserlist(options: {
   readonly file: string

@@ -49,7 +49,7 @@ export async function startPeerExporter(
     await run('docker', ['rm', '-f', name]).catch(() => undefined)
     child.kill()
   }
-  for (let attempt = 0; attempt < 100; attempt += 1) {
+  for (let attempt = 0; attempt < 300; attempt += 1) {
     const answers = await fetch(url).then(
       (response) => response.ok,
       () => false,

@@ -6,11 +6,12 @@ import {
   startPostgres,
   type PgBouncer,
 } from '@ops/testbed'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createExporter } from '../src/serve.ts'
 import { asAdmin } from './pooled-server.ts'
 import { PEERS, startPeerExporter } from './peer-exporter.ts'
+import { until } from './until.ts'
 
 interface Series {
   readonly type: string
@@ -47,18 +48,25 @@ async function scrape(url: string): Promise<Map<string, Series>> {
   return parseMetrics(await (await fetch(url)).text())
 }
 
-/** Metrics that differ between two scrapes of the same exporter are in motion. */
-function still(before: Map<string, Series>, after: Map<string, Series>): Map<string, Series> {
-  return new Map(
-    [...after].filter(([name, { value }]) => !NOT_COMPARED.test(name) && before.get(name)?.value === value),
-  )
+function compared(series: Map<string, Series>): Record<string, Series> {
+  return Object.fromEntries([...series].filter(([name]) => !NOT_COMPARED.test(name)))
 }
 
-async function load(bouncer: PgBouncer): Promise<void> {
-  const work = ['postgres', 'template1'].flatMap((database) =>
-    [1, 2, 3, 4, 5, 6].map(async () => await bouncer.query('SELECT pg_sleep(0.05)', database)),
+/** Queries that come and go, in two pools, until it is stopped. */
+function startLoad(bouncer: PgBouncer): { stop(): Promise<void> } {
+  const stopping = new AbortController()
+  const work = async (database: string): Promise<void> => {
+    while (!stopping.signal.aborted) await bouncer.query('SELECT pg_sleep(0.05)', database)
+  }
+  const workers = Promise.all(
+    ['postgres', 'template1'].flatMap((name) => Array.from({ length: 6 }, () => work(name))),
   )
-  await Promise.all(work)
+  return {
+    stop: async () => {
+      stopping.abort()
+      await workers
+    },
+  }
 }
 
 const matrix = Object.keys(PGBOUNCER_SUITES).flatMap((pgbouncer) =>
@@ -100,20 +108,27 @@ describe('beside prometheus-community', () => {
       const { port } = await exporter.start()
       const ours = `http://127.0.0.1:${port}/metrics`
 
-      const working = load(bouncer)
-      await sleep(30)
+      const load = startLoad(bouncer)
+      await until(
+        'both pools to be at work',
+        async () => await bouncer.admin('SHOW POOLS'),
+        (pools) =>
+          pools.filter((pool) => pool['database'] !== 'pgbouncer' && Number(pool['sv_active']) > 0).length ===
+          2,
+      )
       const underLoad = [await scrape(theirs.url), await scrape(ours)] as const
-      await working
-      await sleep(200)
+      await load.stop()
 
-      const [theirsBefore, oursBefore] = [await scrape(theirs.url), await scrape(ours)]
-      const theirsStill = still(theirsBefore, await scrape(theirs.url))
-      const oursStill = still(oursBefore, await scrape(ours))
-      const alone = [...oursStill.keys()].filter((name) => !theirsStill.has(name) && !OURS_ALONE.test(name))
-      const shared = new Map([...oursStill].filter(([name]) => theirsStill.has(name)))
-      expect(alone).toEqual([])
-      expect(Object.fromEntries(shared)).toEqual(Object.fromEntries(theirsStill))
-      expect(theirsStill.size).toBeGreaterThan(60)
+      const [, oursAtRest, theirsAtRest] = await until(
+        'PgBouncer to be at rest',
+        async () => [await scrape(theirs.url), await scrape(ours), await scrape(theirs.url)] as const,
+        ([before, , after]) => isDeepStrictEqual(compared(before), compared(after)),
+      )
+      const expected = compared(theirsAtRest)
+      expect(Object.fromEntries([...oursAtRest].filter(([name]) => name in expected))).toEqual(expected)
+      const alone = Object.keys(compared(oursAtRest)).filter((name) => !(name in expected))
+      expect(alone.filter((name) => !OURS_ALONE.test(name))).toEqual([])
+      expect(Object.keys(expected).length).toBeGreaterThan(60)
       // While in motion the values differ from moment to moment, and the series do not.
       const names = (series: Map<string, Series>): string[] =>
         [...series.keys()]

@@ -17,10 +17,10 @@ runCli(import.meta.url, {
     program.addHelpText(
       'after',
       `
-Without --target, the drill starts an ephemeral PostgreSQL of the backup's own version from the programs
-on this machine: it listens on no network, and is removed afterwards. With --target server, the server is
-the one of --host, --port and --username, DRILL_DATABASE_URL or the PG* variables, and the role must be
-allowed to create databases.
+Without --target, the drill starts an ephemeral PostgreSQL of the backup's own version from the
+programs on this machine: it listens on no network, and is removed afterwards. With --target server,
+the server is the one of --host, --port and --username, DRILL_DATABASE_URL or the PG* variables, and
+the role must be allowed to create databases.
 
 Exit codes: 0 proven, 1 could not run, 2 bad usage, 3 disproven, 130 or 143 stopped by a signal.
 

@@ -40,6 +40,24 @@ export interface RestoreVerifyMetrics {
 /**
  * Registers the `ops_restore_verify_…` metrics on a registry, by `cluster` and `database`. They show the
  * last drill that was recorded; after a restart, record the stored report (`readReport`) again.
+ *
+ * @example
+ * ```ts
+ * import * as client from 'prom-client'
+ * import { fileStore } from '@ops/object-store'
+ * import { verifyRestore } from '@ops/restore-verify'
+ * import { createRestoreVerifyMetrics } from '@ops/restore-verify/prometheus'
+ *
+ * const registry = new client.Registry()
+ * const metrics = createRestoreVerifyMetrics({ client, registry })
+ * const backup = { cluster: 'main', database: 'app' }
+ * try {
+ *   metrics.record({ report: await verifyRestore({ store: fileStore({ folder: '/backups' }), ...backup }) })
+ * } catch (error) {
+ *   metrics.record({ backup, error })
+ * }
+ * console.log(await registry.metrics())
+ * ```
  */
 export function createRestoreVerifyMetrics<Registry>({
   client,

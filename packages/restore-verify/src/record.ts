@@ -33,7 +33,21 @@ export async function recordDrill(
   await putJson(store, `${folder}${RECORD_NAME}`, record, signal)
 }
 
-/** The record of a backup's drills; `undefined` when there is none, or none that can be read. */
+/**
+ * The record of a backup's drills; `undefined` when there is none, or none that can be read.
+ *
+ * @example
+ * ```ts
+ * import { fileStore } from '@ops/object-store'
+ * import { findBackup } from '@ops/pg-backup'
+ * import { readRecord } from '@ops/restore-verify'
+ *
+ * const store = fileStore({ folder: '/backups' })
+ * const backup = await findBackup({ store, database: 'app', id: 'latest' })
+ * const record = await readRecord(store, backup)
+ * console.log(record === undefined ? 'never drilled' : record.drills.length)
+ * ```
+ */
 export async function readRecord(
   store: ObjectStore,
   backup: BackupRef,
@@ -44,7 +58,20 @@ export async function readRecord(
   return parsed !== undefined && 'value' in parsed ? parsed.value : undefined
 }
 
-/** The whole report of a backup's last drill; `undefined` when there is none. Rejects with `VERIFY_RECORD_INVALID`. */
+/**
+ * The whole report of a backup's last drill; `undefined` when there is none. Rejects with `VERIFY_RECORD_INVALID`.
+ *
+ * @example
+ * ```ts
+ * import { fileStore } from '@ops/object-store'
+ * import { findBackup } from '@ops/pg-backup'
+ * import { readReport, renderMarkdown } from '@ops/restore-verify'
+ *
+ * const store = fileStore({ folder: '/backups' })
+ * const report = await readReport(store, await findBackup({ store, database: 'app', id: 'latest' }))
+ * if (report !== undefined) console.log(renderMarkdown(report))
+ * ```
+ */
 export async function readReport(
   store: ObjectStore,
   backup: BackupRef,

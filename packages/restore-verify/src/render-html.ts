@@ -5,6 +5,16 @@ import { verdictSentence } from './verdict-sentence.ts'
 /**
  * The report as one HTML page for people and auditors: no scripts and no outside assets, light and
  * dark, readable on a phone and on paper. Names come from a database and are escaped.
+ *
+ * @example
+ * ```ts
+ * import { writeFile } from 'node:fs/promises'
+ * import { fileStore } from '@ops/object-store'
+ * import { renderHtml, verifyRestore } from '@ops/restore-verify'
+ *
+ * const report = await verifyRestore({ store: fileStore({ folder: '/backups' }), database: 'app' })
+ * await writeFile('drill.html', renderHtml(report))
+ * ```
  */
 export function renderHtml(report: VerificationReport): string {
   const { backup } = report

@@ -1,6 +1,18 @@
 import type { CheckOutcome, VerificationReport } from './report.ts'
 
-/** The report as JUnit XML, for CI: one test case per check. */
+/**
+ * The report as JUnit XML, for CI: one test case per check.
+ *
+ * @example
+ * ```ts
+ * import { writeFile } from 'node:fs/promises'
+ * import { fileStore } from '@ops/object-store'
+ * import { renderJunit, verifyRestore } from '@ops/restore-verify'
+ *
+ * const report = await verifyRestore({ store: fileStore({ folder: '/backups' }), database: 'app' })
+ * await writeFile('drill.xml', renderJunit(report))
+ * ```
+ */
 export function renderJunit(report: VerificationReport): string {
   const { backup, checks, differences, durationMs, startedAt } = report
   const count = (result: CheckOutcome['result']): number =>

@@ -5,7 +5,19 @@ import { verdictSentence } from './verdict-sentence.ts'
 const MOST_TABLES = 50
 const MOST_DIFFERENCES = 100
 
-/** The report as GitHub-flavoured Markdown, for an issue, a chat or a summary of CI; long lists are cut, and say so. */
+/**
+ * The report as GitHub-flavoured Markdown, for an issue, a chat or a summary of CI; long lists are cut, and say so.
+ *
+ * @example
+ * ```ts
+ * import { appendFile } from 'node:fs/promises'
+ * import { fileStore } from '@ops/object-store'
+ * import { renderMarkdown, verifyRestore } from '@ops/restore-verify'
+ *
+ * const report = await verifyRestore({ store: fileStore({ folder: '/backups' }), database: 'app' })
+ * await appendFile(process.env['GITHUB_STEP_SUMMARY'] ?? 'drill.md', renderMarkdown(report))
+ * ```
+ */
 export function renderMarkdown(report: VerificationReport): string {
   const { backup, target, recoveryMs, durationMs, differences, checks, phases, tables } = report
   const sections = [

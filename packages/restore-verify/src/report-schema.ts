@@ -131,12 +131,32 @@ const record = z.looseObject({
     .min(1),
 })
 
-/** The published JSON Schema of the report (also at `@ops/restore-verify/report.schema.json`). */
+/**
+ * The published JSON Schema of the report (also at `@ops/restore-verify/report.schema.json`).
+ *
+ * @example
+ * ```ts
+ * import { writeFile } from 'node:fs/promises'
+ * import { reportJsonSchema } from '@ops/restore-verify'
+ *
+ * await writeFile('report.schema.json', JSON.stringify(reportJsonSchema(), null, 2))
+ * ```
+ */
 export function reportJsonSchema(): object {
   return { title: 'Report of a restore drill', ...z.toJSONSchema(report) }
 }
 
-/** The published JSON Schema of `verification.json` (also at `@ops/restore-verify/verification.schema.json`). */
+/**
+ * The published JSON Schema of `verification.json` (also at `@ops/restore-verify/verification.schema.json`).
+ *
+ * @example
+ * ```ts
+ * import { writeFile } from 'node:fs/promises'
+ * import { verificationJsonSchema } from '@ops/restore-verify'
+ *
+ * await writeFile('verification.schema.json', JSON.stringify(verificationJsonSchema(), null, 2))
+ * ```
+ */
 export function verificationJsonSchema(): object {
   return { title: 'Drills of a backup set', ...z.toJSONSchema(record) }
 }

@@ -27,12 +27,42 @@ export interface RestoreVerifyErrorDetails {
   key?: string
 }
 
-/** The drill could not be run. What the drill found out about the backup is in its report, not in an error. */
+/**
+ * The drill could not be run. What the drill found out about the backup is in its report, not in an error.
+ *
+ * @example
+ * ```ts
+ * import { fileStore } from '@ops/object-store'
+ * import { RestoreVerifyError, verifyRestore } from '@ops/restore-verify'
+ *
+ * try {
+ *   await verifyRestore({ store: fileStore({ folder: '/backups' }), database: 'app' })
+ * } catch (error) {
+ *   if (error instanceof RestoreVerifyError) console.error('the drill could not be run:', error.code, error.message)
+ *   else throw error
+ * }
+ * ```
+ */
 export class RestoreVerifyError extends OpsError<RestoreVerifyErrorCode, RestoreVerifyErrorDetails> {
   override readonly name = 'RestoreVerifyError'
 }
 
-/** Recognises a {@link RestoreVerifyError}, also one of another copy of this package. */
+/**
+ * Recognises a {@link RestoreVerifyError}, also one of another copy of this package.
+ *
+ * @example
+ * ```ts
+ * import { fileStore } from '@ops/object-store'
+ * import { isRestoreVerifyError, verifyRestore } from '@ops/restore-verify'
+ *
+ * try {
+ *   await verifyRestore({ store: fileStore({ folder: '/backups' }), database: 'app' })
+ * } catch (error) {
+ *   if (isRestoreVerifyError(error) && error.code === 'VERIFY_TARGET_IS_SOURCE') console.error(error.message)
+ *   else throw error
+ * }
+ * ```
+ */
 export const isRestoreVerifyError: (value: unknown) => value is RestoreVerifyError = brandError(
   RestoreVerifyError,
   '@ops/restore-verify/error',

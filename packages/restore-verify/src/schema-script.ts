@@ -219,6 +219,14 @@ function rolesOf({ type, definition }: ScriptEntry): string[] {
   return list.flatMap((roles) => roles.match(new RegExp(IDENTIFIER, 'g')) ?? []).map(unquote)
 }
 
+/** pg_dump lists a policy's roles as the cluster happens to have them (`getPolicies`), so their order says nothing. */
+export function withSortedRoles(policy: string): string {
+  const [head, roles] = POLICY.exec(policy) ?? []
+  if (head === undefined || roles === undefined) return policy
+  const sorted = roles.match(new RegExp(IDENTIFIER, 'g'))!.toSorted().join(', ')
+  return `${head.slice(0, head.length - roles.length)}${sorted}${policy.slice(head.length)}`
+}
+
 /** An unquoted name of pg_dump is the name itself; PUBLIC is written in capitals, and no role can be called that. */
 function unquote(identifier: string): string {
   if (!identifier.startsWith('"')) return identifier.toLowerCase()

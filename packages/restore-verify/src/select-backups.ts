@@ -28,6 +28,16 @@ export interface SelectOptions {
 /**
  * The backups to drill, the oldest first; none only when all were drilled. Rejects with
  * `VERIFY_BAD_OPTIONS`, and with `BACKUP_NOT_FOUND` where there is no such backup, or none at all.
+ *
+ * @example
+ * ```ts
+ * import { fileStore } from '@ops/object-store'
+ * import { selectBackups } from '@ops/restore-verify'
+ *
+ * const store = fileStore({ folder: '/backups' })
+ * const undrilled = await selectBackups({ store, database: 'app', which: 'never-drilled' })
+ * console.log(undrilled.map(({ id }) => id))
+ * ```
  */
 export async function selectBackups(options: SelectOptions): Promise<ListedBackup[]> {
   const { store, cluster = 'main', database, which, signal } = options

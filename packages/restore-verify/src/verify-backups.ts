@@ -21,6 +21,20 @@ export type DrillResult =
 /**
  * Drills several backups, one after the other. One that could not be drilled does not keep the others
  * from it: it stands in the result. Rejects when the backups cannot be listed, or when aborted.
+ *
+ * @example
+ * ```ts
+ * import { fileStore } from '@ops/object-store'
+ * import { verifyBackups } from '@ops/restore-verify'
+ *
+ * const results = await verifyBackups({
+ *   store: fileStore({ folder: '/backups' }),
+ *   database: 'app',
+ *   which: { everyDays: 7, seed: 'production' },
+ *   onBackup: ({ id }, index, of) => console.log(`drill ${index + 1} of ${of}: ${id}`),
+ * })
+ * console.log(results.length)
+ * ```
  */
 export async function verifyBackups(options: VerifyBackupsOptions): Promise<DrillResult[]> {
   const { which = 'latest', onBackup, ...each } = options

@@ -116,6 +116,22 @@ export interface VerifyRestoreOptions extends AdaptOptions, BackupKeys {
  *
  * A damaged or incomplete backup is a result (`verdict: 'disproven'`). A drill that could not be run
  * rejects with `RestoreVerifyError` or `BackupError` or, when aborted, with `signal.reason`.
+ *
+ * @example
+ * ```ts
+ * import { fileStore } from '@ops/object-store'
+ * import { verifyRestore } from '@ops/restore-verify'
+ *
+ * const report = await verifyRestore({
+ *   store: fileStore({ folder: '/backups' }),
+ *   database: 'app',
+ *   target: { kind: 'local' },
+ *   assertions: [{ name: 'there are orders', sql: 'SELECT count(*) > 0 FROM orders' }],
+ *   maxRecoveryMs: 30 * 60_000,
+ * })
+ * console.log(report.verdict)
+ * process.exitCode = report.verdict === 'proven' ? 0 : 3
+ * ```
  */
 export async function verifyRestore(options: VerifyRestoreOptions): Promise<VerificationReport> {
   const { store, cluster, database, id = 'latest', signal } = options

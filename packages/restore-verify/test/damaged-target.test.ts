@@ -48,11 +48,15 @@ afterAll(() => Promise.all([source?.stop(), target?.stop(), place?.[Symbol.async
 /** Runs SQL in the scratch database while the drill stands still, and returns what it prints. */
 function inScratch(script: string): string {
   const psql = (database: string, input: string): string =>
-    execFileSync('psql', ['--no-psqlrc', '--quiet', '--tuples-only', '--no-align', '--set=ON_ERROR_STOP=1'], {
-      env: { ...process.env, ...target.env(database) },
-      input,
-      encoding: 'utf8',
-    }).trim()
+    execFileSync(
+      join(target.binFolder!, 'psql'),
+      ['--no-psqlrc', '--quiet', '--tuples-only', '--no-align', '--set=ON_ERROR_STOP=1'],
+      {
+        env: { ...process.env, ...target.env(database) },
+        input,
+        encoding: 'utf8',
+      },
+    ).trim()
   return psql(
     psql('postgres', String.raw`SELECT datname FROM pg_database WHERE datname LIKE 'ops\_verify\_%'`),
     script,

@@ -238,6 +238,12 @@ describe('restore-verify run', { timeout: 240_000 }, () => {
       2,
       /--host is not for --target local/,
     ],
+    [
+      'a report where there is no folder',
+      ['run', '--of', 'awkward', '--html', '/nowhere/drill.html'],
+      2,
+      /--html \/nowhere\/drill\.html cannot be written/,
+    ],
     ['a container without an image', ['run', '--of', 'awkward', '--target', 'container'], 2, /--image/],
     [
       'a server that is the source',

@@ -281,13 +281,13 @@ describe('a drill on a given server that has neither the roles nor the tablespac
 })
 
 describe.runIf(process.platform === 'linux')('a drill that is killed', () => {
+  const there = () => ({
+    database: 'shop',
+    target: { kind: 'local' as const, folder: room.folder },
+    stagingFolder: room.folder,
+  })
   const standing = (phase: PhaseTime['phase'], options: object = {}) =>
-    drillUntil(phase, place.folder, {
-      database: 'shop',
-      target: { kind: 'local', folder: room.folder },
-      stagingFolder: room.folder,
-      ...options,
-    })
+    drillUntil(phase, place.folder, { ...there(), ...options })
 
   it.each(phaseNames)(
     'in the phase "%s" leaves no process, and the next one removes its folder',
@@ -301,8 +301,7 @@ describe.runIf(process.platform === 'linux')('a drill that is killed', () => {
   )
 
   it('while it cleans up leaves no process, and the next one removes what is left', async () => {
-    const killed = await standing('clean up')
-    killed.goOn()
+    const killed = await drillUntil('clean up', place.folder, there(), 'go on')
     await killed.kill()
     await untilNothingRunsIn(room.folder)
     await drill({ skip: ['amcheck'] })

@@ -78,6 +78,18 @@ export const DEFAULT_MAX_DELETE_FRACTION = 0.5
  *
  * Rejects with `RETENTION_TOO_MUCH` and `RETENTION_WORLD_CHANGED` before anything is deleted, and with
  * `RETENTION_STORE_FAILED`, which may come half way. A key that cannot be deleted is no rejection: see the result.
+ *
+ * @example
+ * ```ts
+ * import { fileStore } from '@ops/object-store'
+ * import { applyRetention, parsePolicy, planRetention, scanSets } from '@ops/s3-retention'
+ *
+ * const store = fileStore({ folder: '/backups' })
+ * const scan = () => scanSets({ store })
+ * const plan = planRetention((await scan()).items, parsePolicy('keep 30d'), { now: new Date() })
+ * const { deleted, failures } = await applyRetention(plan, { store, scan, maxDeleteFraction: 0.2 })
+ * console.log(`${deleted.items} backups, ${deleted.bytes} bytes gone, ${failures} failures`)
+ * ```
  */
 export async function applyRetention(plan: RetentionPlan, options: ApplyOptions): Promise<ApplyResult> {
   const { store, scan, signal, onProgress } = options
@@ -120,6 +132,16 @@ export async function applyRetention(plan: RetentionPlan, options: ApplyOptions)
 /**
  * Throws `RETENTION_TOO_MUCH` when a plan removes more than this share of all items, and
  * `RETENTION_OPTION_INVALID` when the share is none.
+ *
+ * @example
+ * ```ts
+ * import { fileStore } from '@ops/object-store'
+ * import { checkMaxDelete, parsePolicy, planRetention, scanSets } from '@ops/s3-retention'
+ *
+ * const { items } = await scanSets({ store: fileStore({ folder: '/backups' }) })
+ * const plan = planRetention(items, parsePolicy('keep 30d'), { now: new Date() })
+ * checkMaxDelete(plan, 0.1) // throws RETENTION_TOO_MUCH when more than a tenth would go
+ * ```
  */
 export function checkMaxDelete(plan: RetentionPlan, fraction: number = DEFAULT_MAX_DELETE_FRACTION): void {
   if (!(fraction >= 0 && fraction <= 1)) {

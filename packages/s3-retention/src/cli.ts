@@ -30,7 +30,7 @@ runCli(import.meta.url, {
       `
 Policies (--policy or OPS_RETENTION_POLICY); an item stays when any rule keeps it:
   keep 30d                                  by age
-  last=3,daily=7,weekly=4,monthly=12        the newest three, and the newest of each day, week, month
+  last=3,daily=7,weekly=4,monthly=12        the newest three, and one each day, week, month
   within=36h,within-daily=7d                relative to the newest item; units y, m (months), d, h
   tag=a+b  pin=ID  min-keep=3               tags, single items (with *), a minimum for each group
 
@@ -46,7 +46,7 @@ Examples:
   $ s3-retention apply --store file:///var/backups/postgres --policy "keep 30d" --apply
   $ s3-retention plan --store s3://logs --objects --time-pattern %Y/%m/%d --policy "keep 90d"
   $ s3-retention lock --store s3://backups --for 30d --apply
-  $ s3-retention explain main/logical/app/20261121T020000Z-4fk2q9 --store s3://backups --policy "keep 30d"`,
+  $ s3-retention explain main/logical/app/20261121T020000Z-4fk2q9 --store s3://backups --policy 30d`,
     )
   },
 })

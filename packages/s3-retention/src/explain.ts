@@ -11,7 +11,19 @@ export interface Explanation {
   readonly requiredBy: readonly string[]
 }
 
-/** Explains the decision on an item, found by its id or by the key of one of its objects; `undefined` when the plan has none. */
+/**
+ * Explains the decision on an item, found by its id or by the key of one of its objects; `undefined` when the plan has none.
+ *
+ * @example
+ * ```ts
+ * import { fileStore } from '@ops/object-store'
+ * import { explainDecision, parsePolicy, planRetention, scanSets } from '@ops/s3-retention'
+ *
+ * const { items } = await scanSets({ store: fileStore({ folder: '/backups' }) })
+ * const plan = planRetention(items, parsePolicy('keep 30d'), { now: new Date() })
+ * console.log(explainDecision(plan, '20260131T020000Z-a1b2c3'))
+ * ```
+ */
 export function explainDecision(plan: RetentionPlan, key: string): Explanation | undefined {
   const wanted = key.replace(/\/+$/, '')
   const { decisions } = plan

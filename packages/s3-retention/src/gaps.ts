@@ -56,6 +56,16 @@ const [MAX_DAYS, MAX_WEEKS, MAX_MONTHS] = [366, 52, 12] as const
  * Which whole periods within the window have no good item, group by group. The current period is
  * not over, so it is never missing by itself; the window begins at the group's first item at the earliest.
  * Throws `RETENTION_OPTION_INVALID`, `RETENTION_TIME_ZONE_UNKNOWN`, `RETENTION_ITEM_INVALID`.
+ *
+ * @example
+ * ```ts
+ * import { fileStore } from '@ops/object-store'
+ * import { findGaps, scanSets } from '@ops/s3-retention'
+ *
+ * const { items } = await scanSets({ store: fileStore({ folder: '/backups' }) })
+ * const gaps = findGaps(items, { now: new Date(), period: 'day', periods: 30 })
+ * for (const { group, missing } of gaps) console.log(group, missing)
+ * ```
  */
 export function findGaps(items: readonly RetentionItem[], options: FindGapsOptions): GroupGaps[] {
   const { now, timeZone = 'UTC' } = options

@@ -20,6 +20,26 @@ export function lockOfItem(
 /**
  * Items with the locks on some of them noted: those that a plan would remove, as it costs one request
  * for each object to find out. Plan again with what this returns.
+ *
+ * @example
+ * ```ts
+ * import { S3Client } from '@aws-sdk/client-s3'
+ * import { s3Store } from '@ops/object-store'
+ * import { parsePolicy, planRetention, scanSets, withLocks } from '@ops/s3-retention'
+ * import { findLocks } from '@ops/s3-retention/s3'
+ *
+ * const location = { client: new S3Client(), bucket: 'backups' }
+ * const [policy, options] = [parsePolicy('keep 30d'), { now: new Date() }]
+ * const { items } = await scanSets({ store: s3Store(location) })
+ * const removed = planRetention(items, policy, options).decisions.filter(({ keep }) => !keep)
+ * const known = await withLocks(
+ *   items,
+ *   removed.map(({ item }) => item),
+ *   (keys, signal) => findLocks(location, keys, { ...(signal && { signal }) }),
+ * )
+ * const plan = planRetention(known, policy, options)
+ * console.log(plan.groups)
+ * ```
  */
 export async function withLocks(
   items: readonly RetentionItem[],

@@ -91,6 +91,16 @@ const DEFAULT_GRACE_HOURS = 72
  *
  * Throws a `RetentionError`: `RETENTION_POLICY_INVALID`, `RETENTION_POLICY_EMPTY`, `RETENTION_POLICY_KEEPS_NOTHING`,
  * `RETENTION_TIME_ZONE_UNKNOWN`, `RETENTION_OPTION_INVALID`, `RETENTION_ITEM_INVALID`.
+ *
+ * @example
+ * ```ts
+ * import { fileStore } from '@ops/object-store'
+ * import { parsePolicy, planRetention, scanSets } from '@ops/s3-retention'
+ *
+ * const { items } = await scanSets({ store: fileStore({ folder: '/backups' }) })
+ * const plan = planRetention(items, parsePolicy('keep 30d'), { now: new Date(), timeZone: 'Europe/Amsterdam' })
+ * for (const { item, keep, reasons } of plan.decisions) console.log(keep ? 'keep  ' : 'remove', item.id, reasons)
+ * ```
  */
 export function planRetention(
   items: readonly RetentionItem[],

@@ -23,6 +23,14 @@ type MutablePolicy = { -readonly [Field in keyof RetentionPolicy]: RetentionPoli
  * Reads a policy as people write it: `keep 30d`, or `last=3,daily=7,weekly=4,within=36h`, or both in
  * one. Entries are parted by commas or spaces; `tag=a+b` (both tags) and `pin=…` may come often.
  * Throws `RETENTION_POLICY_INVALID` and `RETENTION_POLICY_EMPTY`.
+ *
+ * @example
+ * ```ts
+ * import { parsePolicy } from '@ops/s3-retention'
+ *
+ * const policy = parsePolicy('last=3,daily=7,weekly=4,monthly=12,tag=legal')
+ * console.log(JSON.stringify(policy))
+ * ```
  */
 export function parsePolicy(text: string): RetentionPolicy {
   const policy: MutablePolicy = {}
@@ -35,7 +43,16 @@ export function parsePolicy(text: string): RetentionPolicy {
   return checkPolicy(policy)
 }
 
-/** The text form of a policy; `parsePolicy` reads it back. Tags and pins with commas, spaces or `+` have none. */
+/**
+ * The text form of a policy; `parsePolicy` reads it back. Tags and pins with commas, spaces or `+` have none.
+ *
+ * @example
+ * ```ts
+ * import { formatPolicy, parsePolicy } from '@ops/s3-retention'
+ *
+ * console.log(formatPolicy(parsePolicy('last=3 daily=7, weekly=4'))) // last=3,daily=7,weekly=4
+ * ```
+ */
 export function formatPolicy(policy: RetentionPolicy): string {
   const entries = policy.maxAgeDays === undefined ? [] : [`keep ${policy.maxAgeDays}d`]
   for (const [name, field] of COUNTS) {

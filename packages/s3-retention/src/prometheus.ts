@@ -41,6 +41,20 @@ export interface RetentionMetrics {
 /**
  * Registers the `ops_retention_…` metrics on a registry. They show the last run that was recorded;
  * one label value for each group and state, so keep the groups few.
+ *
+ * @example
+ * ```ts
+ * import * as client from 'prom-client'
+ * import { fileStore } from '@ops/object-store'
+ * import { parsePolicy, planRetention, scanSets } from '@ops/s3-retention'
+ * import { createRetentionMetrics } from '@ops/s3-retention/prometheus'
+ *
+ * const registry = new client.Registry()
+ * const metrics = createRetentionMetrics({ client, registry })
+ * const { items } = await scanSets({ store: fileStore({ folder: '/backups' }) })
+ * metrics.record({ plan: planRetention(items, parsePolicy('keep 30d'), { now: new Date() }) })
+ * console.log(await registry.metrics())
+ * ```
  */
 export function createRetentionMetrics<Registry>({
   client,

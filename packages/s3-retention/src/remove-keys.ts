@@ -37,6 +37,19 @@ const BATCH_SIZE = 1000
 /** Failures that another attempt may mend; a missing permission is none. */
 const TRANSIENT: ReadonlySet<string> = new Set(['STORE_FAILED', 'STORE_STALLED', 'STORE_UNREACHABLE'])
 
+/**
+ * Removes keys by the store's own `delete`, and knows of no locks.
+ *
+ * @example
+ * ```ts
+ * import { fileStore } from '@ops/object-store'
+ * import { storeRemover } from '@ops/s3-retention'
+ *
+ * const remover = storeRemover(fileStore({ folder: '/backups' }))
+ * const results = await remover.remove(['main/old/dump', 'main/old/manifest.json'], undefined)
+ * console.log(results)
+ * ```
+ */
 export function storeRemover(store: ObjectStore): Remover {
   return {
     remove: async (keys, signal) => {

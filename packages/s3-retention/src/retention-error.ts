@@ -31,12 +31,39 @@ export interface RetentionErrorDetails {
   found?: number
 }
 
-/** What every function of `@ops/s3-retention` throws or rejects with, unless it was aborted. */
+/**
+ * What every function of `@ops/s3-retention` throws or rejects with, unless it was aborted.
+ *
+ * @example
+ * ```ts
+ * import { parsePolicy, RetentionError } from '@ops/s3-retention'
+ *
+ * try {
+ *   parsePolicy('keep some')
+ * } catch (error) {
+ *   if (error instanceof RetentionError) console.log(error.code) // RETENTION_POLICY_INVALID
+ * }
+ * ```
+ */
 export class RetentionError extends OpsError<RetentionErrorCode, RetentionErrorDetails> {
   override readonly name = 'RetentionError'
 }
 
-/** Recognises a {@link RetentionError}, also one of another copy of this package. */
+/**
+ * Recognises a {@link RetentionError}, also one of another copy of this package.
+ *
+ * @example
+ * ```ts
+ * import { isRetentionError, parsePolicy } from '@ops/s3-retention'
+ *
+ * try {
+ *   parsePolicy(process.argv[2] ?? '')
+ * } catch (error) {
+ *   if (isRetentionError(error) && error.code === 'RETENTION_POLICY_EMPTY') console.error(error.message)
+ *   else throw error
+ * }
+ * ```
+ */
 export const isRetentionError: (value: unknown) => value is RetentionError = brandError(
   RetentionError,
   '@ops/s3-retention/error',

@@ -27,6 +27,20 @@ export interface ScanObjectsOptions {
 /**
  * Lists dated objects, each of which is an item of its own.
  * Rejects with `RETENTION_NOTHING_FOUND`, `RETENTION_STORE_FAILED`, `RETENTION_OPTION_INVALID`.
+ *
+ * @example
+ * ```ts
+ * import { fileStore } from '@ops/object-store'
+ * import { scanObjects } from '@ops/s3-retention'
+ *
+ * // logs/web-2026-01-31.gz, grouped by what stands before the date
+ * const { items } = await scanObjects({
+ *   store: fileStore({ folder: '/archive' }),
+ *   groupBy: /^logs\/(\w+)-/,
+ *   timePattern: '%Y-%m-%d',
+ * })
+ * console.log(items.length)
+ * ```
  */
 export async function scanObjects(options: ScanObjectsOptions): Promise<Scan> {
   const { store, prefix = '', groupBy, timePattern, timeZone = 'UTC', signal, onProgress } = options

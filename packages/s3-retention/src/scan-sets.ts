@@ -25,6 +25,15 @@ const MAX_TEXT_BYTES = 256 * 1024 * 1024
  * Lists backup sets and judges each: folders named by a backup id, or with a `manifest.json` in
  * them. The group is the folder above: one cluster's backups of one kind and database.
  * Rejects with `RETENTION_NOTHING_FOUND`, `RETENTION_STORE_FAILED`.
+ *
+ * @example
+ * ```ts
+ * import { fileStore } from '@ops/object-store'
+ * import { scanSets } from '@ops/s3-retention'
+ *
+ * const { items } = await scanSets({ store: fileStore({ folder: '/backups' }), prefix: 'main/' })
+ * for (const { group, id, time } of items) console.log(group, id, time)
+ * ```
  */
 export async function scanSets(options: ScanSetsOptions): Promise<Scan> {
   const { store, prefix = '', concurrency = 8, signal, onProgress } = options

@@ -26,6 +26,23 @@ export interface StaleUpload {
 /**
  * Uploads without a sign of life for the grace period. Some servers report a start that is years
  * old for every upload, so the start alone does not count: the time in the key and the newest part do too.
+ *
+ * @example
+ * ```ts
+ * import { S3Client } from '@aws-sdk/client-s3'
+ * import { s3Store } from '@ops/object-store'
+ * import { findStaleUploads } from '@ops/s3-retention'
+ * import { newestPart } from '@ops/s3-retention/s3'
+ *
+ * const location = { client: new S3Client(), bucket: 'backups' }
+ * const uploads = await findStaleUploads({
+ *   store: s3Store(location),
+ *   now: new Date(),
+ *   graceHours: 72,
+ *   newestPart: (upload, signal) => newestPart(location, upload, signal),
+ * })
+ * console.log(uploads.map(({ key }) => key))
+ * ```
  */
 export async function findStaleUploads(options: FindStaleUploadsOptions): Promise<StaleUpload[]> {
   const { store, prefix = '', now, graceHours, newestPart, signal } = options
@@ -59,7 +76,21 @@ export interface AbortReport {
   readonly message?: string
 }
 
-/** Removes what stale uploads have stored; one that fails is reported, and the others go on. */
+/**
+ * Removes what stale uploads have stored; one that fails is reported, and the others go on.
+ *
+ * @example
+ * ```ts
+ * import { openStore } from '@ops/object-store'
+ * import { abortStaleUploads, findStaleUploads } from '@ops/s3-retention'
+ *
+ * await using store = await openStore('s3://backups')
+ * const uploads = await findStaleUploads({ store, now: new Date(), graceHours: 72 })
+ * for (const { key, aborted, message } of await abortStaleUploads(store, uploads)) {
+ *   console.log(key, aborted ? 'gone' : message)
+ * }
+ * ```
+ */
 export async function abortStaleUploads(
   store: ObjectStore,
   uploads: readonly StaleUpload[],

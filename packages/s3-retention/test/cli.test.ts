@@ -260,7 +260,7 @@ describe('s3-retention', () => {
       '--store',
       `file://${folder.path}`,
     ])
-    expect(stdout).toContain(String.raw`\u001b[2Jx`)
+    expect(stdout).toContain('␛[2Jx')
     expect(stdout).not.toContain('\u001B')
   })
 

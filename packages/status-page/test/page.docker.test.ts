@@ -1,11 +1,11 @@
 /// <reference lib="dom" />
-import { readFile, mkdtemp, rm } from 'node:fs/promises'
-import { createRequire } from 'node:module'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileStore, type ObjectStore } from '@ops/object-store'
 import { createBackup } from '@ops/pg-backup'
 import { chromiumProgram, dockerAvailable, needs, startPostgres, type ChromiumProgram } from '@ops/testbed'
+import axe from 'axe-core'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { sampleStatus } from '../src/sample-status.ts'
@@ -18,7 +18,6 @@ import { startStatusServer } from './status-server.ts'
  * for what it looks like: docs/images has what the README shows.
  */
 const hasDocker = await dockerAvailable()
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 
 let program: ChromiumProgram
 let browser: Browser
@@ -35,6 +34,10 @@ afterAll(async () => {
 })
 
 beforeEach((context) => needs(context, hasDocker, 'no Docker engine answers'))
+
+declare global {
+  var axe: typeof import('axe-core')
+}
 
 interface Look {
   readonly colorScheme?: 'light' | 'dark'
@@ -53,6 +56,7 @@ interface OpenPage {
 async function open(url: string, look: Look = {}): Promise<OpenPage> {
   const { colorScheme = 'light', width = 1280, javaScriptEnabled = true } = look
   const page = await browser.newPage({ colorScheme, javaScriptEnabled, viewport: { width, height: 900 } })
+  page.setDefaultTimeout(120_000)
   const [problems, requests]: [string[], string[]] = [[], []]
   page.on('console', (message) => problems.push(message.text()))
   page.on('pageerror', (error) => problems.push(error.message))
@@ -69,19 +73,11 @@ async function screenshot(page: Page, name: string): Promise<void> {
 
 /** What axe-core finds wrong, by its rules of WCAG 2.2 and of good practice. */
 async function accessibilityProblems(page: Page): Promise<string[]> {
-  await page.evaluate(await readFile(AXE, 'utf8'))
-  return await page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: AxeViolation[] }> } }
-    const { violations } = await axe.run()
-    return violations.map(
-      ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`,
-    )
-  })
-}
-
-interface AxeViolation {
-  readonly id: string
-  readonly nodes: readonly { readonly html: string }[]
+  await page.evaluate(axe.source)
+  const { violations } = await page.evaluate(() => globalThis.axe.run())
+  return violations.map(
+    ({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 120)).join(' | ')}`,
+  )
 }
 
 function overflow(page: Page): Promise<number> {

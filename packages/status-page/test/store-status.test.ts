@@ -29,7 +29,7 @@ beforeAll(async () => {
   ids.set('old', await backUp('postgres', '2026-11-18'))
   await recordVerdict(ids.get('2026-11-16')!, 'proven')
   await recordVerdict(ids.get('2026-11-19')!, 'disproven')
-})
+}, 300_000)
 
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]()

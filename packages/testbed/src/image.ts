@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -63,8 +63,9 @@ async function build(folder: string, suite: Suite, tag: string): Promise<void> {
 
 function contentHash(folder: string): string {
   const hash = createHash('sha256')
-  for (const name of readdirSync(folder).toSorted())
-    hash.update(`${name}\0`).update(readFileSync(join(folder, name)))
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((each) => each.isFile())
+  for (const path of files.map(({ parentPath, name }) => join(parentPath, name)).toSorted())
+    hash.update(`${relative(folder, path)}\0`).update(readFileSync(path))
   return hash.digest('hex').slice(0, 12)
 }
 

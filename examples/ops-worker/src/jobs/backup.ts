@@ -21,8 +21,8 @@ export function backupJob(database: string, metrics: BackupMetrics, context: Job
     couldNotRun(error) {
       const attempt = { cluster, database, startedAt: new Date().toISOString() }
       const { signal } = new AbortController()
-      metrics.onStart(attempt, { signal })
-      metrics.onFailure({ ...attempt, code: 'BACKUP_STORE_FAILED', error, durationMs: 0 }, { signal })
+      void metrics.onStart(attempt, { signal })
+      void metrics.onFailure({ ...attempt, code: 'BACKUP_STORE_FAILED', error, durationMs: 0 }, { signal })
     },
     async run(signal) {
       const canLease = (await store.capabilities({ signal })).putIfAbsent
@@ -36,7 +36,8 @@ export function backupJob(database: string, metrics: BackupMetrics, context: Job
         // A worker that died holds it a little longer; so may somebody who backs up by hand.
         lease: canLease ? { ...lease, waitMs: lease.ttlMs + lease.clockSkewMs } : undefined,
         hooks: [metrics],
-        onProgress: (progress: BackupProgress) => context.onProgress({ kind: 'backup', database }, progress),
+        onProgress: (progress: BackupProgress) =>
+          context.activity.progress({ kind: 'backup', database }, progress),
         logger,
         env,
         signal,

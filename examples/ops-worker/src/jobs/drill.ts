@@ -34,7 +34,7 @@ export function drillJob(database: string, metrics: RestoreVerifyMetrics, contex
         identities: identity === undefined ? undefined : parseIdentities(identity),
         maxAgeMs: maxAge,
         maxRecoveryMs: maxRecovery,
-        onProgress: (progress) => context.onProgress({ kind: 'drill', database }, progress),
+        onProgress: (progress) => context.activity.progress({ kind: 'drill', database }, progress),
         logger,
         env,
         signal,

@@ -19,12 +19,42 @@ export interface ArchiveErrorDetails {
   readonly offset?: number
 }
 
-/** What reading an archive fails with. */
+/**
+ * What reading an archive fails with.
+ *
+ * @example
+ * ```ts
+ * import { createReadStream } from 'node:fs'
+ * import { ArchiveError, readArchive } from '@ops/pg-backup/archive'
+ *
+ * try {
+ *   await readArchive(createReadStream('app.dump'))
+ * } catch (error) {
+ *   if (error instanceof ArchiveError) console.error(`${error.code} at byte ${error.details.offset}`)
+ *   else throw error
+ * }
+ * ```
+ */
 export class ArchiveError extends OpsError<ArchiveErrorCode, ArchiveErrorDetails> {
   override readonly name = 'ArchiveError'
 }
 
-/** Recognises an {@link ArchiveError}, also one of another copy of this package. */
+/**
+ * Recognises an {@link ArchiveError}, also one of another copy of this package.
+ *
+ * @example
+ * ```ts
+ * import { createReadStream } from 'node:fs'
+ * import { isArchiveError, readArchive } from '@ops/pg-backup/archive'
+ *
+ * try {
+ *   await readArchive(createReadStream('app.dump'))
+ * } catch (error) {
+ *   if (isArchiveError(error) && error.code === 'ARCHIVE_TRUNCATED') console.error('the dump is not whole')
+ *   else throw error
+ * }
+ * ```
+ */
 export const isArchiveError: (value: unknown) => value is ArchiveError = brandError(
   ArchiveError,
   '@ops/pg-backup/archive-error',

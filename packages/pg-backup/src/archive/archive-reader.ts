@@ -59,6 +59,20 @@ export interface ArchiveContents {
 const TABLE_BLOCK = 1
 const LARGE_OBJECT_BLOCK = 3
 
+/**
+ * Reads an archive in `pg_dump`'s custom format as it is pushed in, chunk by chunk: counts and digests the rows
+ * of every table, and keeps nothing of them.
+ *
+ * @example
+ * ```ts
+ * import { createReadStream } from 'node:fs'
+ * import { createArchiveReader } from '@ops/pg-backup/archive'
+ *
+ * const reader = createArchiveReader({ onTable: ({ schema, name }) => console.log(`${schema}.${name}`) })
+ * for await (const chunk of createReadStream('app.dump')) reader.write(chunk as Uint8Array)
+ * console.log(reader.end().tables)
+ * ```
+ */
 export function createArchiveReader(options: ArchiveReaderOptions = {}): ArchiveReader {
   const reading = options.digest ?? true
   const source = createByteSource()

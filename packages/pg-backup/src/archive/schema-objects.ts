@@ -40,6 +40,13 @@ const ATTACHED_TYPES = new Set(['ACL', 'COMMENT', 'SECURITY LABEL'])
 /**
  * Whether an entry belongs to the database as a whole or to the dump session, and not to something in
  * the database: it differs, or is missing, where the same content lies in a database of another name.
+ *
+ * @example
+ * ```ts
+ * import { isDatabaseLevel } from '@ops/pg-backup/archive'
+ *
+ * console.log(isDatabaseLevel({ type: 'TABLE', name: 'orders' })) // false
+ * ```
  */
 export function isDatabaseLevel(entry: { readonly type: string; readonly name: string }): boolean {
   return (

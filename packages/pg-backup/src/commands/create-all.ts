@@ -51,8 +51,8 @@ export function addCreateAll(program: Command, context: CliContext): void {
 const EXAMPLES = `
 Examples:
   $ pg-backup create-all --store file:///var/backups/postgres
-  $ pg-backup create-all --exclude 'test_*' --concurrency 2 --quiet     # in a crontab: a line for each that failed
-  $ pg-backup create-all --json | tail --lines=1                        # what became of each database`
+  $ pg-backup create-all --exclude 'test_*' --concurrency 2 --quiet   # a line for each that failed
+  $ pg-backup create-all --json | tail --lines=1                      # what became of each`
 
 async function createAll(flags: Flags, context: CliContext): Promise<void> {
   const { signal } = context

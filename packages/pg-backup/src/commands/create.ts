@@ -30,9 +30,9 @@ export function addCreate(program: Command, context: CliContext): void {
 const EXAMPLES = `
 Examples:
   $ pg-backup create --store file:///var/backups/postgres --dbname app
-  $ pg-backup create --dbname app --quiet                    # in a crontab: one line, and only on failure
+  $ pg-backup create --dbname app --quiet                  # in a crontab: one line, only on failure
   $ pg-backup create --dbname app --json | tail --lines=1    # the result, its manifest included
-  $ OPS_WEBHOOK_URL="$(cat /etc/pg-backup/webhook)" pg-backup create --dbname app --webhook-format slack`
+  $ pg-backup create --dbname app --webhook-url-file /etc/pg-backup/webhook --webhook-format slack`
 
 async function create(flags: Flags, context: CliContext): Promise<void> {
   const { signal } = context

@@ -80,7 +80,7 @@ async function describe(store: ObjectStore, backup: ListedBackup, signal: AbortS
 function table(rows: readonly Row[]): string {
   return formatTable(
     [
-      { header: 'ID' },
+      { header: 'ID', isKept: true },
       { header: 'DATABASE' },
       { header: 'STARTED (UTC)' },
       { header: 'TOOK', align: 'right' },

@@ -47,7 +47,7 @@ export function addRestore(program: Command, context: CliContext): void {
 
 const EXAMPLES = `
 Examples:
-  $ pg-backup restore latest --of app --dbname app_copy --create --store file:///var/backups/postgres
+  $ pg-backup restore latest --of app --dbname app_2 --create --store file:///var/backups/postgres
   $ pg-backup restore 20261121T020000Z-4fk2q9 --of app --dbname app_copy --create --no-owner`
 
 async function restore(id: string, flags: Flags, context: CliContext): Promise<void> {

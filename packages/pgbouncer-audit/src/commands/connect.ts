@@ -13,7 +13,7 @@ export async function connect(url: string | undefined): Promise<LiveConnection &
   } catch (error) {
     throw new PgbouncerAuditError(
       'AUDIT_LIVE_FAILED',
-      `Cannot connect: ${errorMessage(error)}; check DATABASE_URL or the PG* variables`,
+      `cannot connect: ${errorMessage(error)}; check DATABASE_URL or the PG* variables`,
       { cause: error },
     )
   }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
-import { EXIT, formatTable, UsageError, type CliContext } from '@ops/internal-cli'
+import { EXIT, formatTable, printable, tableWidth, UsageError, type CliContext } from '@ops/internal-cli'
 import { errorMessage } from '@ops/internal-error'
 import { auditLive, type LiveAuditResult } from '../live/audit-live.ts'
 import { connect } from './connect.ts'
@@ -15,7 +15,7 @@ export function addLive(program: Command, context: CliContext): void {
   const command = program
     .command('live')
     .description(
-      'looks into the running database (DATABASE_URL or PG*; connect directly, not through the pooler)',
+      'look into the running database (DATABASE_URL or PG*; connect directly, not through the pooler)',
     )
     .option('--json', 'print the result as JSON')
     .option('--pgbouncer-log <file>', 'count the clients that PgBouncer refused, out of its log')
@@ -34,7 +34,7 @@ function readLog(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    throw new UsageError(`The log ${path} cannot be read: ${errorMessage(error)}`)
+    throw new UsageError(`the log ${path} cannot be read: ${errorMessage(error)}`)
   }
 }
 
@@ -42,11 +42,11 @@ function render({ findings, skipped }: LiveAuditResult): string {
   const rows = findings.map(({ ruleId, severity, source, subject, message }) => [
     ruleId,
     severity,
-    source,
-    subject.replaceAll(/\s+/g, ' '),
-    message,
+    printable(source),
+    printable(subject.replaceAll(/\s+/g, ' ')),
+    printable(message),
   ])
-  const columns = ['rule', 'severity', 'seen in', 'subject', 'what'].map((header) => ({ header }))
+  const columns = ['RULE', 'SEVERITY', 'SEEN IN', 'SUBJECT', 'WHAT'].map((header) => ({ header }))
   const notes = skipped.map(({ source, reason }) => `not looked at: ${source}: ${reason}`)
-  return `${[...(rows.length === 0 ? ['Nothing found.'] : [formatTable(columns, rows, 160)]), ...notes].join('\n')}\n`
+  return `${[...(rows.length === 0 ? ['Nothing found.'] : [formatTable(columns, rows, tableWidth(160))]), ...notes].join('\n')}\n`
 }

@@ -82,7 +82,7 @@ async function auditPaths(
   for (const path of paths.length === 0 ? ['.'] : paths) {
     const absolute = resolve(path)
     const stat = statSync(absolute, { throwIfNoEntry: false })
-    if (stat === undefined) throw new UsageError(`There is no file or folder '${path}'`)
+    if (stat === undefined) throw new UsageError(`there is no file or folder '${path}'`)
     const result = stat.isFile()
       ? await auditSource({ cwd: dirname(absolute), files: [basename(absolute)], profile, signal })
       : await auditSource({ cwd: absolute, profile, signal })

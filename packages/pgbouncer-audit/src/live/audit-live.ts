@@ -46,6 +46,18 @@ export interface LiveAuditResult {
 /**
  * Looks for what does not survive transaction mode in a running database. Reads only. Rejects with
  * `AUDIT_LIVE_FAILED` when the database does not answer.
+ *
+ * @example
+ * ```ts
+ * import pg from 'pg'
+ * import { auditLive } from '@ops/pgbouncer-audit'
+ *
+ * const client = new pg.Client({ connectionString: process.env['DATABASE_URL'] })
+ * await client.connect()
+ * const { findings, skipped } = await auditLive({ connection: client })
+ * console.log(findings, skipped)
+ * await client.end()
+ * ```
  */
 export async function auditLive(options: LiveAuditOptions): Promise<LiveAuditResult> {
   await loadGrammar()
@@ -79,7 +91,7 @@ async function answers(connection: LiveConnection): Promise<void> {
   } catch (error) {
     throw new PgbouncerAuditError(
       'AUDIT_LIVE_FAILED',
-      `The database does not answer: ${errorMessage(error)}; check the connection`,
+      `the database does not answer: ${errorMessage(error)}; check the connection`,
       {
         cause: error,
       },

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { checkExtensions } from './extensions.ts'
 import { checkLargeObjects } from './large-objects.ts'
 import { compareTables, tableDifferences } from './rows.ts'
-import { compareSchema, type SchemaOptions } from './schema.ts'
+import { compareSchema, withDefinitions, type SchemaOptions } from './schema.ts'
 import { checkSequences } from './sequences.ts'
 
 const table = (name: string, change: object = {}) => ({
@@ -147,5 +147,38 @@ describe('two contents', () => {
   it('may differ in what belongs to the database itself, which has another name here', () => {
     const schemaObjects = [...content.schemaObjects, object('DATABASE', 'scratch', { schema: '' })]
     expect(compare({ schemaObjects })).toEqual([])
+  })
+})
+
+describe('a policy that differs by its digest', () => {
+  const policy = (roles: string, rest = 'USING ((id > 0));'): string =>
+    `CREATE POLICY mine ON public.orders AS RESTRICTIVE FOR SELECT TO ${roles} ${rest}`
+  const before = policy('"a, b", plain')
+  const difference = (owner: string) => ({
+    check: 'schema' as const,
+    object: 'POLICY public.orders mine',
+    problem: 'it differs',
+    expected: 'sha256:a, owner app',
+    actual: `sha256:b, owner ${owner}`,
+  })
+  const judge = (after: string, owner = 'app') => {
+    const found = (text: string) => () => Promise.resolve(new Map([['POLICY public.orders mine', text]]))
+    return withDefinitions([difference(owner)], { archive: found(before), restored: found(after) })
+  }
+
+  it('is the same when only the order of its roles is another', async () => {
+    expect(await judge(policy('plain, "a, b"'))).toEqual([])
+  })
+
+  it.each([
+    ['roles', policy('plain, "a, c"')],
+    ['number of roles', policy('plain')],
+    ['condition', policy('plain, "a, b"', 'USING ((id > 1));')],
+  ])('is another one when its %s differs', async (_what, after) => {
+    expect(await judge(after)).toMatchObject([{ expected: before, actual: after }])
+  })
+
+  it('is another one when its owner differs', async () => {
+    expect(await judge(policy('plain, "a, b"'), 'somebody')).toHaveLength(1)
   })
 })

@@ -7,8 +7,16 @@ import type { Findings } from './check-run.ts'
 const TARGET_TROUBLE =
   /No space left on device|could not extend file|ERROR: +out of (?:shared )?memory|server closed the connection|terminating connection|connection to server .* failed|could not connect to server|the database system is (?:in recovery|shutting down|starting up)|could not write/i
 
-/** What is said of something that was left out, and that something else needs in a way that the archive does not know of. */
-const LACKS = /ERROR: .* does not exist|unrecognized configuration parameter/
+/** Errors of rows, which come of the backup whatever the target lacks. */
+const OF_ROWS = /violates|duplicate key|invalid byte sequence|invalid input syntax|(?:missing|extra) data/
+
+/**
+ * Whether a statement failed that may need what was left out: the archive does not know of everything
+ * (a function's body, the operator class of an exclusion constraint), so the backup is not blamed.
+ */
+function mayNeedLeftOut(problem: string): boolean {
+  return problem.includes('ERROR:') && !OF_ROWS.test(problem)
+}
 
 /**
  * Does `pg_restore --exit-on-error` take the whole archive? Warnings are kept. A target that ran out of
@@ -31,7 +39,7 @@ export async function checkRestore(
         { cause: error },
       )
     }
-    if (options.listFile !== undefined && LACKS.test(problem)) {
+    if (options.listFile !== undefined && mayNeedLeftOut(problem)) {
       throw new RestoreVerifyError(
         'VERIFY_TARGET_LACKS',
         `the rest of the backup cannot be restored without the extensions that were left out, which says nothing about the backup: ${problem}`,

@@ -1,4 +1,4 @@
-import { formatCount, formatDuration, formatTable, type CliContext } from '@ops/internal-cli'
+import { formatCount, formatDuration, formatTable, tableWidth, type CliContext } from '@ops/internal-cli'
 import { listBackups } from '@ops/pg-backup'
 import type { Command } from 'commander'
 import { readRecord } from '../record.ts'
@@ -38,7 +38,7 @@ async function history(flags: StoreFlags & { json?: boolean }, context: CliConte
   await context.print(
     `${formatTable(
       [
-        { header: 'BACKUP' },
+        { header: 'BACKUP', isKept: true },
         { header: 'DRILLED (UTC)' },
         { header: 'VERDICT' },
         { header: 'RECOVERY', align: 'right' },
@@ -47,7 +47,7 @@ async function history(flags: StoreFlags & { json?: boolean }, context: CliConte
         { header: 'FAILED' },
       ],
       rows,
-      120,
+      tableWidth(120),
     )}\n`,
   )
 }

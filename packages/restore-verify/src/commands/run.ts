@@ -24,7 +24,7 @@ import {
   type StoreFlags,
   type TargetFlags,
 } from './options.ts'
-import { withReportFlags, writeReport, type ReportFlags } from './write-report.ts'
+import { requireWritable, withReportFlags, writeReport, type ReportFlags } from './write-report.ts'
 
 interface Flags extends StoreFlags, TargetFlags, ReportFlags, KeyFlags {
   jobs?: number
@@ -90,6 +90,7 @@ export function addRun(program: Command, context: CliContext): void {
 
 async function run(flags: Flags, context: CliContext): Promise<void> {
   const which = whichOf(flags)
+  await requireWritable(flags)
   const target = targetFromFlags(flags, context)
   const keys = await keysFromFlags(flags, context)
   const assertions = await assertionsFromFlags(flags)

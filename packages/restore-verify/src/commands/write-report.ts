@@ -1,4 +1,6 @@
-import { writeFile } from 'node:fs/promises'
+import { access, constants, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { UsageError } from '@ops/internal-cli'
 import type { Command } from 'commander'
 import { renderHtml } from '../render-html.ts'
 import { renderJunit } from '../render-junit.ts'
@@ -17,6 +19,16 @@ export function withReportFlags(command: Command): Command {
     .option('--html <file>', 'write the report as an HTML page')
     .option('--markdown <file>', 'write the report as Markdown')
     .option('--junit <file>', 'write the report as JUnit XML')
+}
+
+/** Refuses files that cannot be written while nothing is lost yet: a drill may take hours. */
+export async function requireWritable({ html, markdown, junit }: ReportFlags): Promise<void> {
+  for (const [flag, file] of Object.entries({ html, markdown, junit })) {
+    if (file === undefined) continue
+    await access(dirname(file), constants.W_OK).catch((error: unknown) => {
+      throw new UsageError(`--${flag} ${file} cannot be written: ${(error as Error).message}`)
+    })
+  }
 }
 
 export async function writeReport(report: VerificationReport, flags: ReportFlags): Promise<void> {

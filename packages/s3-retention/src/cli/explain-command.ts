@@ -1,8 +1,7 @@
-import { formatBytes, UsageError, type CliContext } from '@ops/internal-cli'
+import { formatBytes, printable, UsageError, type CliContext } from '@ops/internal-cli'
 import type { Command } from 'commander'
 import { explainDecision, type Explanation } from '../explain.ts'
 import { addPolicyFlags, type PolicyFlags } from './flags.ts'
-import { printable } from './print-plan.ts'
 import { openSession, planInSession } from './session.ts'
 
 export function addExplain(program: Command, context: CliContext): void {

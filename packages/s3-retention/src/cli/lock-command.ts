@@ -1,4 +1,4 @@
-import { formatCount, parseDurationMs, UsageError, type CliContext } from '@ops/internal-cli'
+import { formatCount, parseDurationMs, printable, UsageError, type CliContext } from '@ops/internal-cli'
 import { Option, type Command } from 'commander'
 import { keysOf } from '../deletion-note.ts'
 import { explainDecision } from '../explain.ts'
@@ -6,7 +6,6 @@ import { planRetention, type RetentionDecision, type RetentionPlan } from '../pl
 import { UNLIMITED } from '../policy.ts'
 import type { RetentionItem } from '../retention-item.ts'
 import { addStoreFlags, type StoreFlags } from './flags.ts'
-import { printable } from './print-plan.ts'
 import { openSession, type S3Session, type Session } from './session.ts'
 
 interface LockFlags extends StoreFlags {

@@ -1,6 +1,5 @@
-import { createProgressLine, formatBytes, formatCount, type CliContext } from '@ops/internal-cli'
+import { createProgressLine, formatBytes, formatCount, printable, type CliContext } from '@ops/internal-cli'
 import type { ApplyProgress, ApplyResult, ItemOutcome } from '../apply.ts'
-import { printable } from './print-plan.ts'
 
 const SPARED: ReadonlySet<ItemOutcome> = new Set(['changed', 'needed', 'locked', 'failed'])
 

@@ -1,4 +1,11 @@
-import { formatBytes, formatCount, formatTable, type CliContext } from '@ops/internal-cli'
+import {
+  formatBytes,
+  formatCount,
+  formatTable,
+  printable,
+  tableWidth,
+  type CliContext,
+} from '@ops/internal-cli'
 import type { GroupGaps } from '../gaps.ts'
 import type { RetentionDecision, RetentionPlan } from '../plan.ts'
 import type { BucketFacts } from '../s3/inspect-bucket.ts'
@@ -14,13 +21,13 @@ export function renderPlan(plan: RetentionPlan): string {
     const table = formatTable(
       [
         { header: '' },
-        { header: 'item' },
-        { header: 'time (UTC)' },
-        { header: 'size', align: 'right' },
-        { header: 'why' },
+        { header: 'ITEM' },
+        { header: 'TIME (UTC)' },
+        { header: 'SIZE', align: 'right' },
+        { header: 'WHY' },
       ],
       decisions.slice(0, MAX_ROWS).map((decision) => rowOf(decision, summary.group)),
-      130,
+      tableWidth(130),
     )
     const refused = summary.refused === undefined ? '' : `\n${summary.refused}; nothing of it is removed`
     const more = decisions.length - MAX_ROWS
@@ -79,9 +86,4 @@ function rowOf(decision: RetentionDecision, group: string): string[] {
     formatBytes(item.bytes),
     printable(why),
   ]
-}
-
-/** Keys may hold anything, and a terminal obeys control characters. */
-export function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1))
 }

@@ -1,4 +1,4 @@
-import { EXIT, formatBytes, formatCount, type CliContext } from '@ops/internal-cli'
+import { EXIT, formatBytes, formatCount, printable, type CliContext } from '@ops/internal-cli'
 import type { Command } from 'commander'
 import { applyRetention, type ApplyResult } from '../apply.ts'
 import { planRetention, type RetentionPlan } from '../plan.ts'
@@ -10,7 +10,7 @@ import { abortStaleUploads, findStaleUploads, type StaleUpload } from '../stale-
 import { addStoreFlags, type StoreFlags } from './flags.ts'
 import { versionsOption } from './plan-command.ts'
 import { reportApplied, withApplyProgress } from './print-applied.ts'
-import { printable, warnOfBucket } from './print-plan.ts'
+import { warnOfBucket } from './print-plan.ts'
 import { openSession, type Session } from './session.ts'
 
 interface SweepFlags extends StoreFlags {

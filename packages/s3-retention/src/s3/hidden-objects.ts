@@ -19,7 +19,23 @@ export interface FindHiddenOptions extends S3Location {
   readonly signal?: AbortSignal
 }
 
-/** What was deleted from a versioned bucket more than a grace period ago and still takes space. */
+/**
+ * What was deleted from a versioned bucket more than a grace period ago and still takes space.
+ *
+ * @example
+ * ```ts
+ * import { S3Client } from '@aws-sdk/client-s3'
+ * import { findHiddenObjects } from '@ops/s3-retention/s3'
+ *
+ * const hidden = await findHiddenObjects({
+ *   client: new S3Client(),
+ *   bucket: 'backups',
+ *   now: new Date(),
+ *   graceHours: 72,
+ * })
+ * console.log(hidden.length)
+ * ```
+ */
 export async function findHiddenObjects(options: FindHiddenOptions): Promise<HiddenObject[]> {
   const { under = '', now, graceHours, signal } = options
   const hidden: HiddenObject[] = []

@@ -24,7 +24,18 @@ export interface BucketFacts {
   readonly warnings: readonly string[]
 }
 
-/** Asks for a bucket's versioning, Object Lock and lifecycle rules. What it may not know is a warning, not an error. */
+/**
+ * Asks for a bucket's versioning, Object Lock and lifecycle rules. What it may not know is a warning, not an error.
+ *
+ * @example
+ * ```ts
+ * import { S3Client } from '@aws-sdk/client-s3'
+ * import { inspectBucket } from '@ops/s3-retention/s3'
+ *
+ * const facts = await inspectBucket({ client: new S3Client(), bucket: 'backups' })
+ * console.log(facts.versioning, facts.warnings)
+ * ```
+ */
 export async function inspectBucket(options: InspectBucketOptions): Promise<BucketFacts> {
   const { client, bucket, prefix = '', graceHours = 72, signal } = options
   const warnings: string[] = []

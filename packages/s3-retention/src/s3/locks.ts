@@ -10,7 +10,18 @@ import { fullKey, s3ErrorOf, s3Failure, type S3Location } from './s3-location.ts
 
 const CONCURRENCY = 8
 
-/** The locks on these keys' current versions, as far as they still hold at `now`. Needs s3:GetObjectRetention and s3:GetObjectLegalHold. */
+/**
+ * The locks on these keys' current versions, as far as they still hold at `now`. Needs s3:GetObjectRetention and s3:GetObjectLegalHold.
+ *
+ * @example
+ * ```ts
+ * import { S3Client } from '@aws-sdk/client-s3'
+ * import { findLocks } from '@ops/s3-retention/s3'
+ *
+ * const locks = await findLocks({ client: new S3Client(), bucket: 'backups' }, ['main/app/dump.pgc.zst'])
+ * for (const [key, lock] of locks) console.log(key, lock)
+ * ```
+ */
 export async function findLocks(
   location: S3Location,
   keys: readonly string[],
@@ -76,6 +87,19 @@ export interface LockUntilOptions extends S3Location {
  * Locks objects until a date, and reads each lock back, as some servers take the request and do
  * nothing. Locks only ever get longer. Rejects with `RETENTION_OPTION_INVALID` for a date that is
  * over, and with `RETENTION_STORE_FAILED`, naming the key, for one that could not be locked.
+ *
+ * @example
+ * ```ts
+ * import { S3Client } from '@aws-sdk/client-s3'
+ * import { lockUntil } from '@ops/s3-retention/s3'
+ *
+ * await lockUntil({
+ *   client: new S3Client(),
+ *   bucket: 'backups',
+ *   keys: ['main/app/dump.pgc.zst', 'main/app/manifest.json'],
+ *   until: new Date(Date.now() + 30 * 86_400_000),
+ * })
+ * ```
  */
 export async function lockUntil(options: LockUntilOptions): Promise<void> {
   const { keys, until, mode = 'GOVERNANCE', now = new Date(), signal } = options

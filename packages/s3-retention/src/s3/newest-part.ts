@@ -1,7 +1,18 @@
 import { ListPartsCommand } from '@aws-sdk/client-s3'
 import { fullKey, s3ErrorOf, type S3Location } from './s3-location.ts'
 
-/** When the newest part of an upload was stored; `undefined` when it has none, or is gone. */
+/**
+ * When the newest part of an upload was stored; `undefined` when it has none, or is gone.
+ *
+ * @example
+ * ```ts
+ * import { S3Client } from '@aws-sdk/client-s3'
+ * import { newestPart } from '@ops/s3-retention/s3'
+ *
+ * const location = { client: new S3Client(), bucket: 'backups' }
+ * console.log(await newestPart(location, { key: 'main/app/dump.pgc.zst', uploadId: 'abc' }))
+ * ```
+ */
 export async function newestPart(
   location: S3Location,
   upload: { readonly key: string; readonly uploadId: string },

@@ -30,6 +30,15 @@ const NOT_IN_XML = /[\p{Cc}\uFFFE\uFFFF]/u
 /**
  * Every version and delete marker under a prefix, key by key. Rejects with `RETENTION_STORE_FAILED`
  * where a server says that there is more but not where, as some do.
+ *
+ * @example
+ * ```ts
+ * import { S3Client } from '@aws-sdk/client-s3'
+ * import { listVersions } from '@ops/s3-retention/s3'
+ *
+ * const location = { client: new S3Client(), bucket: 'backups' }
+ * for await (const version of listVersions(location, 'main/app/')) console.log(version)
+ * ```
  */
 export async function* listVersions(
   location: S3Location,
@@ -108,6 +117,21 @@ export interface S3RemoverOptions extends S3Location {
 /**
  * Removes keys from a bucket that may keep versions or lock objects. Looks for locks first, and
  * never asks to bypass one.
+ *
+ * @example
+ * ```ts
+ * import { S3Client } from '@aws-sdk/client-s3'
+ * import { s3Store } from '@ops/object-store'
+ * import { applyRetention, parsePolicy, planRetention, scanSets, storeRemover } from '@ops/s3-retention'
+ * import { s3Remover } from '@ops/s3-retention/s3'
+ *
+ * const location = { client: new S3Client(), bucket: 'backups' }
+ * const store = s3Store(location)
+ * const scan = () => scanSets({ store })
+ * const remover = s3Remover({ ...location, versions: 'purge', plain: storeRemover(store).remove })
+ * const plan = planRetention((await scan()).items, parsePolicy('keep 30d'), { now: new Date() })
+ * console.log((await applyRetention(plan, { store, scan, remover })).deleted)
+ * ```
  */
 export function s3Remover(options: S3RemoverOptions): Remover {
   const { versions = 'mark', plain, now = () => new Date() } = options
@@ -123,7 +147,18 @@ export function s3Remover(options: S3RemoverOptions): Remover {
   }
 }
 
-/** The locks on any version of these keys that still hold at `now`. */
+/**
+ * The locks on any version of these keys that still hold at `now`.
+ *
+ * @example
+ * ```ts
+ * import { S3Client } from '@aws-sdk/client-s3'
+ * import { findVersionLocks } from '@ops/s3-retention/s3'
+ *
+ * const location = { client: new S3Client(), bucket: 'backups' }
+ * console.log(await findVersionLocks(location, ['main/app/dump.pgc.zst'], new Date(), undefined))
+ * ```
+ */
 export async function findVersionLocks(
   location: S3Location,
   keys: readonly string[],
@@ -149,7 +184,18 @@ function longerOf(lock: ObjectLock, other: ObjectLock | undefined): ObjectLock {
   return { legalHold: lock.legalHold || other?.legalHold === true, ...(until === undefined ? {} : { until }) }
 }
 
-/** Deletes all versions and markers of the keys; one result for each key. */
+/**
+ * Deletes all versions and markers of the keys; one result for each key.
+ *
+ * @example
+ * ```ts
+ * import { S3Client } from '@aws-sdk/client-s3'
+ * import { purgeKeys } from '@ops/s3-retention/s3'
+ *
+ * const location = { client: new S3Client(), bucket: 'backups' }
+ * console.log(await purgeKeys(location, ['main/app/dump.pgc.zst'], undefined))
+ * ```
+ */
 export async function purgeKeys(
   location: S3Location,
   keys: readonly string[],

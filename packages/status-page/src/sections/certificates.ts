@@ -2,6 +2,7 @@ import { daysLeftText } from '../findings.ts'
 import { html, type Html } from '../html.ts'
 import type { CertificateStatus, Status } from '../status.ts'
 import { dayName } from '../words.ts'
+import { gaugeWith } from './gauge.ts'
 import { badge, type Mark } from './marks.ts'
 import { section, type Section } from './section.ts'
 
@@ -43,22 +44,12 @@ export function certificates({ certificates: all }: Status): Section | undefined
 
 function row({ target, location, state, expiresAt, daysLeft, problem }: CertificateStatus): Html {
   const [shape, word] = STATES[state]
-  const width = Math.min(100, Math.max(1, ((daysLeft ?? 0) / FULL_DAYS) * 100)).toFixed(1)
   return html`<tr>
     <th scope="row">
       ${target}${location !== '' && location !== target && html`<span class="note block">${location}</span>`}
     </th>
     <td class="wide">
-      ${
-        daysLeft === null
-          ? '–'
-          : html`<span class="bar"
-              ><svg class="gauge ${shape}" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
-                <rect class="track" width="100" height="4" />
-                <rect class="fill" width="${width}" height="4" /></svg
-              ><span class="number">${daysLeftText(daysLeft)}</span></span
-            >`
-      }
+      ${daysLeft === null ? '–' : gaugeWith(daysLeft / FULL_DAYS, shape, daysLeftText(daysLeft))}
     </td>
     <td data-label="Until">
       ${expiresAt === null ? '–' : html`<time datetime="${expiresAt}">${dayName(expiresAt)} ${expiresAt.slice(0, 4)}</time>`}

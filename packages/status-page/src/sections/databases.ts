@@ -5,6 +5,7 @@ import { plot } from '../plot.ts'
 import type { DatabaseStatus, Status, StoredBackup } from '../status.ts'
 import { ago, ahead, duration, plural, shortClock } from '../words.ts'
 import { calendar } from './calendar.ts'
+import { gauge } from './gauge.ts'
 import { badge, type Mark } from './marks.ts'
 import { section, type Section } from './section.ts'
 
@@ -108,15 +109,6 @@ function promise(label: string, figure: Html, state: Mark, words: string, freshn
     ${objective !== undefined && gauge(freshness!.ageSeconds / objective, state)}
     <p class="note">${badge(state, words)}</p>
   </div>`
-}
-
-/** How much of what was promised is used up. The words beside it say the same. */
-function gauge(part: number, state: Mark): Html {
-  const width = Math.min(100, Math.max(1, part * 100)).toFixed(1)
-  return html`<svg class="gauge ${state}" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
-    <rect class="track" width="100" height="4" />
-    <rect class="fill" width="${width}" height="4" />
-  </svg>`
 }
 
 function plots({ backups, objectives }: DatabaseStatus): Html {

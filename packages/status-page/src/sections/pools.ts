@@ -3,6 +3,7 @@ import { html, type Html } from '../html.ts'
 import { plot } from '../plot.ts'
 import type { PoolerStatus, PoolStatus, Status } from '../status.ts'
 import { duration } from '../words.ts'
+import { gaugeWith } from './gauge.ts'
 import { badge, type Mark } from './marks.ts'
 import { section, type Section } from './section.ts'
 
@@ -49,18 +50,10 @@ function pooler({ name, pools: all, history }: PoolerStatus): Html {
 function row(pool: PoolStatus): Html {
   const { database, user, mode, clientsActive, clientsWaiting, serversActive, size, maxWaitSeconds } = pool
   const [state, word] = stateOf(pool)
-  const width = (Math.min(1, saturation(pool)) * 100).toFixed(1)
   return html`<tr>
     <th scope="row">${database}<span class="note"> / ${user}</span></th>
     <td data-label="Mode">${mode ?? '–'}</td>
-    <td class="wide">
-      <span class="bar"
-        ><svg class="gauge ${state}" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
-          <rect class="track" width="100" height="4" />
-          <rect class="fill" width="${width}" height="4" /></svg
-        ><span class="number">${serversActive} of ${size}</span></span
-      >
-    </td>
+    <td class="wide">${gaugeWith(saturation(pool), state, `${serversActive} of ${size}`)}</td>
     <td class="number" data-label="Clients">${formatCount(clientsActive)}</td>
     <td class="number" data-label="Waiting">
       ${formatCount(clientsWaiting)}${clientsWaiting > 0 && html`<span class="note"> ${duration(maxWaitSeconds)}</span>`}

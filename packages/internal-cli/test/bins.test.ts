@@ -1,0 +1,202 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { needs } from '@ops/testbed'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+/** All bins of the project side by side: whoever knows one knows the others. */
+interface Bin {
+  readonly name: string
+  /** A command line that fails without any server, and how; `STORE` is an empty store. */
+  readonly failing: readonly string[]
+  readonly code: string
+}
+
+const BINS: readonly Bin[] = [
+  {
+    name: 'pg-backup',
+    failing: ['show', 'latest', '--of', 'app', '--store', 'STORE'],
+    code: 'BACKUP_NOT_FOUND',
+  },
+  { name: 'restore-verify', failing: ['run', '--of', 'app', '--store', 'STORE'], code: 'BACKUP_NOT_FOUND' },
+  {
+    name: 's3-retention',
+    failing: ['plan', '--store', 'STORE', '--policy', 'keep 30d'],
+    code: 'RETENTION_NOTHING_FOUND',
+  },
+  {
+    name: 'pgbouncer-stats',
+    failing: ['show', '--url', 'postgres://u@127.0.0.1:1/pgbouncer'],
+    code: 'PGBOUNCER_UNREACHABLE',
+  },
+  { name: 'pgbouncer-audit', failing: ['live'], code: 'AUDIT_LIVE_FAILED' },
+  {
+    name: 'cert-probe',
+    failing: ['check', '--targets', '/nonexistent'],
+    code: 'CERT_PROBE_TARGET_LIST_FAILED',
+  },
+]
+
+/** What has no result that a program could read: a script, bytes, a server, a screen, a group of commands. */
+const WITHOUT_JSON = [
+  /^\S+ completion$/,
+  /^pg-backup cat$/,
+  /^(pgbouncer-stats|cert-probe) serve$/,
+  /^pgbouncer-stats top$/,
+  /^pgbouncer-stats userlist$/,
+]
+
+/** A line of help that is wider wraps on a terminal. */
+const WIDTH = 100
+const RED = '\u001B[31m'
+
+let folder: string
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'bins-test-'))
+})
+
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+interface Run {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+function run(bin: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Run> {
+  return start(process.execPath, [programOf(bin), ...args], env)
+}
+
+function start(file: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Run> {
+  const besides = {
+    PATH: process.env['PATH'],
+    HOME: '/nonexistent',
+    DATABASE_URL: 'postgres://u@127.0.0.1:1/app',
+  }
+  return new Promise((resolve, reject) => {
+    execFile(file, args, { cwd: folder, env: { ...besides, ...env } }, (error, stdout, stderr) => {
+      if (error !== null && typeof error.code !== 'number') reject(error)
+      else resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr })
+    })
+  })
+}
+
+function programOf(bin: string): string {
+  return join(import.meta.dirname, '../..', bin, 'dist/cli.js')
+}
+
+function failing({ failing: args }: Bin): string[] {
+  return args.map((arg) => (arg === 'STORE' ? `file://${folder}` : arg))
+}
+
+interface Help {
+  /** With the bin's name in front. */
+  readonly command: string
+  readonly text: string
+  /** What is said of each subcommand. */
+  readonly commands: ReadonlyMap<string, string>
+}
+
+/** The help of a program and of all its commands, down to the last. */
+async function allHelp(bin: string, path: readonly string[] = []): Promise<Help[]> {
+  const { code, stdout, stderr } = await run(bin, [...path, '--help'])
+  expect([code, stderr]).toEqual([0, ''])
+  const listed = /\nCommands:\n([\s\S]*?)\n(?:\n|$)/.exec(stdout)?.[1] ?? ''
+  const commands = new Map(
+    [...listed.matchAll(/^ {2}(\S+)(?: [^ ]+)* {2,}(\S.*(?:\n {10,}\S.*)*)/gm)].map(([, name, words]) => [
+      name!,
+      words!.replaceAll(/\s+/g, ' '),
+    ]),
+  )
+  const below = await Promise.all(
+    [...commands.keys()].filter((name) => name !== 'help').map((name) => allHelp(bin, [...path, name])),
+  )
+  return [{ command: [bin, ...path].join(' '), text: stdout, commands }, ...below.flat()]
+}
+
+// A program starts in a third of a second here, and in ten where everything else runs too.
+describe.each(BINS)('$name', { timeout: 240_000 }, (bin) => {
+  const { name } = bin
+  let help: readonly Help[]
+
+  beforeAll(async () => {
+    help = await allHelp(name)
+  }, 300_000)
+
+  it('says what it does in one sentence, what its exit codes mean, and how it is used', () => {
+    const [{ text }] = help as [Help]
+    expect(text).toMatch(new RegExp(`^Usage: ${name} .*\\n\\n[A-Z].*\\.\\n`))
+    expect(text).toMatch(/^Exit codes: 0 [^,]+, 1 [^,]+, 2 bad usage,/m)
+    expect(text).toMatch(/130 or 143 stopped by a signal\.$/m)
+    expect(text).toMatch(new RegExp(`^Examples:\\n {2}\\$ ${name}`, 'm'))
+  })
+
+  it('says of each command what it is told to do: `list`, not `lists` or `List`', () => {
+    const said = help.flatMap(({ commands }) => [...commands.values()])
+    expect(said.length).toBeGreaterThan(1)
+    for (const words of said) expect(words).toMatch(/^(?:[a-z-]*[a-rt-z]|[a-z]+ss) .*[^.]$/)
+  })
+
+  it(`has no line of help that is wider than ${WIDTH} columns, and no colours in it`, () => {
+    const wide = help.flatMap(({ command, text }) =>
+      text.split('\n').flatMap((line) => (line.length > WIDTH ? [`${command}: ${line}`] : [])),
+    )
+    expect(wide).toEqual([])
+    expect(help.every(({ text }) => !text.includes('\u001B'))).toBe(true)
+  })
+
+  it('has --json wherever there is a result', () => {
+    const without = help
+      .filter(({ text, commands }) => !/^ +--json\b/m.test(text) && !commands.has('completion'))
+      .map(({ command }) => command)
+    expect(without.filter((command) => !WITHOUT_JSON.some((known) => known.test(command)))).toEqual([])
+  })
+
+  it('completes its commands in bash, zsh and fish', async () => {
+    for (const shell of ['bash', 'zsh', 'fish']) {
+      const { code, stdout } = await run(name, ['completion', shell])
+      expect(code).toBe(0)
+      for (const { command } of help) expect(stdout).toContain(command.split(' ').at(-1))
+    }
+  })
+
+  it('ends with 2 and one line when it is used wrongly', async () => {
+    for (const args of [
+      ['--no-such-flag'],
+      [help[1]!.command.split(' ')[1]!, '--no-such-flag'],
+      ['completion', 'csh'],
+    ]) {
+      const { code, stdout, stderr } = await run(name, args)
+      expect([code, stdout]).toEqual([2, ''])
+      expect(stderr).toMatch(new RegExp(`^${name}: [a-z-].*\\n$`))
+    }
+  })
+
+  it('ends with 1 and one line, `what: detail [CODE]`, when it fails', async () => {
+    const { code, stdout, stderr } = await run(name, failing(bin))
+    expect([code, stdout]).toEqual([1, ''])
+    expect(stderr).toMatch(new RegExp(`^${name}: [a-z].* \\[${bin.code}\\]\\n$`))
+  })
+
+  it('says why it failed to programs too', async () => {
+    const { code, stdout, stderr } = await run(name, [...failing(bin), '--json'])
+    const { event, error } = JSON.parse(stdout) as { event: string; error: { code: string; message: string } }
+    expect([code, event, error.code]).toEqual([1, 'failed', bin.code])
+    expect(stderr).toBe(`${name}: ${error.message} [${error.code}]\n`)
+  })
+
+  it('has colours on a terminal only, and none with NO_COLOR', async (context) => {
+    needs(context, existsSync('/usr/bin/script'), 'util-linux’s script is not on this machine')
+    const command = [process.execPath, programOf(name), ...failing(bin)].map((each) => `'${each}'`).join(' ')
+    const onTerminal = (env: NodeJS.ProcessEnv): Promise<Run> =>
+      start('/usr/bin/script', ['--quiet', '--return', '--command', command, '/dev/null'], {
+        TERM: 'xterm',
+        ...env,
+      })
+    expect((await onTerminal({})).stdout).toContain(`${RED}${name}:`)
+    expect((await onTerminal({ NO_COLOR: '1' })).stdout).not.toContain('\u001B')
+  })
+})

@@ -1,0 +1,91 @@
+// Every function, class and type guard that a package exports has an `@example`, and every example in its
+// public sources compiles: all of them in one run of the compiler, each as a module of its own.
+import { basename, dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
+import { publicEntries, sourcePaths } from './public-entries.mjs'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const entries = publicEntries()
+const options = compilerOptions()
+
+const found = examplesOf(entries)
+for (const { name, where } of found.missing) fail(`${where}: ${name} has no @example`)
+const examples = new Map(found.examples.map(({ file, code }) => [file, code]))
+const problems = compile(examples)
+for (const problem of problems) fail(problem)
+console.log(
+  `${examples.size} examples compiled, ${problems.length} errors; ${found.missing.length} exports without`,
+)
+
+/** The examples of what the entries export, and what should have one and has none. */
+function examplesOf(modules) {
+  const program = ts.createProgram(
+    modules.map(({ source }) => source),
+    options,
+  )
+  const checker = program.getTypeChecker()
+  const examples = []
+  const missing = []
+  const seen = new Set()
+  for (const { source, folder } of modules) {
+    const module = checker.getSymbolAtLocation(program.getSourceFile(source))
+    for (const exported of checker.getExportsOfModule(module)) {
+      const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported
+      if (seen.has(symbol)) continue
+      seen.add(symbol)
+      const codes = symbol.getJsDocTags(checker).filter(({ name }) => name === 'example')
+      const isTypeOnly = exported.declarations.some(ts.isTypeOnlyExportDeclaration)
+      if (codes.length === 0 && !isTypeOnly && needsExample(symbol, checker))
+        missing.push({ name: symbol.name, where: relative(root, source) })
+      for (const [index, { text }] of codes.entries()) {
+        // In the package's folder, where its own dependencies are found.
+        const file = join(folder, `example.${basename(source, '.ts')}.${symbol.name}.${index}.mts`)
+        examples.push({ file, code: codeIn(ts.displayPartsToString(text)) })
+      }
+    }
+  }
+  return { examples, missing }
+}
+
+/** What can be called or made; constants and types are shown by what takes them. */
+function needsExample(symbol, checker) {
+  if (symbol.flags & (ts.SymbolFlags.Function | ts.SymbolFlags.Class)) return true
+  if (!(symbol.flags & ts.SymbolFlags.Variable)) return false
+  return checker.getTypeOfSymbol(symbol).getCallSignatures().length > 0
+}
+
+function codeIn(text) {
+  const [, code] = /^```ts\n([\s\S]*)\n```$/.exec(text.trim()) ?? []
+  return code ?? `an example must be one block of ts: ${text}`
+}
+
+/** Compiles files that are only in memory. */
+function compile(files) {
+  const host = ts.createCompilerHost(options)
+  const { fileExists, readFile, getSourceFile } = host
+  host.fileExists = (path) => files.has(path) || fileExists(path)
+  host.readFile = (path) => files.get(path) ?? readFile(path)
+  host.getSourceFile = (path, ...rest) =>
+    files.has(path)
+      ? ts.createSourceFile(path, `${files.get(path)}\nexport {}\n`, rest[0], true)
+      : getSourceFile(path, ...rest)
+  const program = ts.createProgram([...files.keys()], options, host)
+  return [...files.keys()]
+    .flatMap((path) => ts.getPreEmitDiagnostics(program, program.getSourceFile(path)))
+    .map(({ file, start, messageText }) => {
+      const { line } = file.getLineAndCharacterOfPosition(start)
+      return `${relative(root, file.fileName)}:${line + 1}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`
+    })
+}
+
+function compilerOptions() {
+  const { config } = ts.readConfigFile(join(root, 'tsconfig.docs.json'), ts.sys.readFile)
+  const parsed = ts.parseJsonConfigFileContent({ ...config, include: [] }, ts.sys, root)
+  return { ...parsed.options, declaration: false, isolatedDeclarations: false, paths: sourcePaths() }
+}
+
+function fail(message) {
+  console.log(`FAIL ${message}`)
+  process.exitCode = 1
+}

@@ -1,0 +1,18 @@
+// The API reference, `npm run docs:api`: every public entry, read from its source. A warning fails it.
+import { publicEntries, sourcePaths } from './scripts/public-entries.mjs'
+
+export default {
+  name: '@ops',
+  out: 'docs/api',
+  entryPoints: publicEntries().map(({ source }) => source),
+  tsconfig: 'tsconfig.docs.json',
+  compilerOptions: { paths: sourcePaths() },
+  readme: 'none',
+  excludeExternals: true,
+  excludePrivate: true,
+  excludeInternal: true,
+  disableSources: true,
+  treatWarningsAsErrors: true,
+  validation: { notExported: true, invalidLink: true, notDocumented: true },
+  requiredToBeDocumented: ['Module', 'Function', 'Class', 'Interface', 'TypeAlias', 'Variable'],
+}
