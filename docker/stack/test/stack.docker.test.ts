@@ -361,18 +361,11 @@ describe('an alert arrives, and is taken back', () => {
       },
     },
   ]
-  it.each(drills.map((drill) => [drill.name, drill] as const))(
-    'when %s',
-    DRILL,
-    async (_, { alert, summary, breakIt }) => {
-      const before = await beginning()
-      const heal = await breakIt()
-      const said = await inbox.arrival('firing', alert, before).finally(heal)
-      expect(said.annotations['summary']).toMatch(summary)
-      const back = await inbox.arrival('resolved', alert, before)
-      expect(back.labels).toEqual(said.labels)
-    },
-  )
+  it.each(drills.map((drill) => [drill.name, drill] as const))('when %s', DRILL, async (_, drill) => {
+    const { said, takenBack } = await hold(drill)
+    expect(said.annotations['summary']).toMatch(drill.summary)
+    expect(takenBack.labels).toEqual(said.labels)
+  })
 })
 
 describe('with a backup every five seconds, an alert arrives, and is taken back', () => {
@@ -435,18 +428,11 @@ describe('with a backup every five seconds, an alert arrives, and is taken back'
       },
     },
   ]
-  it.each(drills.map((drill) => [drill.name, drill] as const))(
-    'when %s',
-    DRILL,
-    async (_, { alert, summary, breakIt }) => {
-      const before = await beginning()
-      const heal = await breakIt()
-      const said = await inbox.arrival('firing', alert, before).finally(heal)
-      expect(said.annotations['summary']).toMatch(summary)
-      const back = await inbox.arrival('resolved', alert, before)
-      expect(back.labels).toEqual(said.labels)
-    },
-  )
+  it.each(drills.map((drill) => [drill.name, drill] as const))('when %s', DRILL, async (_, drill) => {
+    const { said, takenBack } = await hold(drill)
+    expect(said.annotations['summary']).toMatch(drill.summary)
+    expect(takenBack.labels).toEqual(said.labels)
+  })
 })
 
 describe('the rules', () => {
