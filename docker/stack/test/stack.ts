@@ -127,7 +127,7 @@ export class Stack {
   async connector(
     service: 'pgbouncer' | 'postgres',
     user = 'app',
-    { tls = true } = {},
+    { tls = true }: { tls?: boolean } = {},
   ): Promise<() => Promise<Client>> {
     const config: ClientConfig = {
       host: '127.0.0.1',

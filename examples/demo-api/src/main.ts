@@ -15,7 +15,7 @@ const pool = new Pool({
   ...(env['PGSSLROOTCERT'] && { ssl: { ca: contents(env['PGSSLROOTCERT']) } }),
 })
 // A connection that is lost while nobody uses it: the pool opens another one.
-pool.on('error', (error) => console.error(`an idle connection was lost: ${error.message}`))
+pool.on('error', (error) => process.stderr.write(`an idle connection was lost: ${error.message}\n`))
 
 const server = createApi(new Notes(pool))
 server.listen(Number(env['PORT'] ?? 3000), env['LISTEN_HOST'] ?? '127.0.0.1')

@@ -84,7 +84,7 @@ function parseNote(value: unknown): NewNote {
 
 function failure(error: unknown): Answer {
   if (error instanceof BadRequest) return { status: error.status, body: { error: error.message } }
-  console.error(`request failed: ${(error as Error).message}`)
+  process.stderr.write(`request failed: ${(error as Error).message}\n`)
   return { status: 503, body: { error: 'the database cannot be reached; try again' } }
 }
 
