@@ -24,8 +24,7 @@ export function restWithout(
     new Set(gone.filter((entry) => entry.type === type).map(qualified))
   const [tables, sequences, goneExtensions] = ['TABLE DATA', 'SEQUENCE SET', 'EXTENSION'].map(keysOf)
   const objects = new Set(gone.map((entry) => objectKey({ ...entry, digest: entry.definitionDigest })))
-  const isGone = <T extends { readonly schema: string; readonly name: string }>(each: T): boolean =>
-    tables!.has(qualified(each))
+  const isGone = (table: Manifest['tables'][number]): boolean => tables!.has(qualified(table))
   const [goneTables, goneObjects] = [
     manifest.tables.filter(isGone),
     manifest.schemaObjects.filter((object) => objects.has(objectKey(object))),
