@@ -43,7 +43,7 @@ export default defineConfig({
           exclude: excluded,
           testTimeout: 180_000,
           hookTimeout: 900_000,
-          fileParallelism: false,
+          maxWorkers: 2,
         },
       },
       {
@@ -54,7 +54,7 @@ export default defineConfig({
           exclude: excluded,
           testTimeout: 900_000,
           hookTimeout: 300_000,
-          fileParallelism: false,
+          maxWorkers: 2,
         },
       },
     ],
