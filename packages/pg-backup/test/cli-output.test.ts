@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { needs, startPostgres, type Postgres } from '@ops/testbed'
@@ -224,7 +225,7 @@ describe('on a terminal', () => {
     terminal.type('\u0003')
     expect(await terminal.ended).toBe(130)
     lock.release()
-    expect(terminal.screen).toContain('pg-backup: stopped by SIGINT')
+    expect(stripVTControlCharacters(terminal.screen)).toContain('pg-backup: stopped by SIGINT')
     expect(await place.files()).toEqual([])
   })
 
