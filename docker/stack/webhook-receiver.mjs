@@ -1,15 +1,19 @@
 // Takes Alertmanager's webhooks (POST /), and gives back every alert that came, in order (GET /).
 import { createServer } from 'node:http'
+import { json } from 'node:stream/consumers'
 
 const alerts = []
 
-createServer(async (request, response) => {
-  if (request.method === 'POST') {
-    const chunks = []
-    for await (const chunk of request) chunks.push(chunk)
-    alerts.push(...JSON.parse(Buffer.concat(chunks).toString()).alerts)
-    response.end()
+createServer((request, response) => {
+  if (request.method === 'GET') {
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(alerts))
     return
   }
-  response.setHeader('content-type', 'application/json').end(JSON.stringify(alerts))
+  json(request).then(
+    (body) => {
+      alerts.push(...body.alerts)
+      response.end()
+    },
+    (error) => response.writeHead(400).end(String(error)),
+  )
 }).listen(9000, '0.0.0.0')
