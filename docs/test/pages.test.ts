@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { parseConnectionUri } from '@ops/pg-backup'
@@ -15,7 +15,10 @@ const DOCS = fileURLToPath(new URL('..', import.meta.url))
 const EXAMPLES = fileURLToPath(new URL('../../examples', import.meta.url))
 const names = (await readdir(DOCS)).filter((name) => name.endsWith('.md')).toSorted()
 const pages = await Promise.all(
-  names.map(async (name) => ({ name, page: await readFile(join(DOCS, name), 'utf8') })),
+  [...names, '../README.md'].map(async (path) => ({
+    name: basename(path),
+    page: await readFile(join(DOCS, path), 'utf8'),
+  })),
 )
 const pageNamed = (wanted: string): string => pages.find(({ name }) => name === wanted)!.page
 /** Pages with something to run: a page of programs that runs none would pass unseen. */
