@@ -26,11 +26,18 @@ export async function refuseTransactionPooling(options: PsqlOptions): Promise<vo
   for (const session of sessions) session.catch(() => undefined)
   const timer = setTimeout(() => end.abort(), ANSWER_TIMEOUT_MS)
   try {
+    const ask = async (session: 0 | 1): Promise<string> => await (await sessions[session]!).ask(WHO)
     const processes: (string | undefined)[] = []
     for (const asked of ORDER) {
-      const process = await (await sessions[asked]!).ask(WHO)
-      const isOfOther = processes[1 - asked] === process
-      if (isOfOther || (processes[asked] ?? process) !== process) throw transactionPooling(options, process)
+      const process = await ask(asked)
+      const other = asked === 0 ? 1 : 0
+      if (processes[other] === process) {
+        // Proves something only if the other is still there: in a pool of one this session follows it.
+        await ask(other)
+        signal.throwIfAborted()
+        throw transactionPooling(options, process)
+      }
+      if ((processes[asked] ?? process) !== process) throw transactionPooling(options, process)
       processes[asked] = process
     }
   } catch (error) {

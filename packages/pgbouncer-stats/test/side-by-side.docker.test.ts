@@ -13,6 +13,8 @@ import { asAdmin } from './pooled-server.ts'
 import { PEERS, startPeerExporter } from './peer-exporter.ts'
 import { until } from './until.ts'
 
+const DATABASES = ['postgres', 'template1']
+
 interface Series {
   readonly type: string
   readonly value: string
@@ -58,9 +60,7 @@ function startLoad(bouncer: PgBouncer): { stop(): Promise<void> } {
   const work = async (database: string): Promise<void> => {
     while (!stopping.signal.aborted) await bouncer.query('SELECT pg_sleep(0.05)', database)
   }
-  const workers = Promise.all(
-    ['postgres', 'template1'].flatMap((name) => Array.from({ length: 6 }, () => work(name))),
-  )
+  const workers = Promise.all(DATABASES.flatMap((name) => Array.from({ length: 6 }, () => work(name))))
   return {
     stop: async () => {
       stopping.abort()
@@ -86,10 +86,15 @@ describe('beside prometheus-community', () => {
     'PgBouncer $pgbouncer gives the same series, types and values as exporter $peer',
     async ({ pgbouncer, peer }, context) => {
       needs(context, postgres !== undefined, 'no Docker engine answers')
+      const { network } = postgres!
       await using bouncer = await startPgBouncer({
         mode: 'container',
         version: pgbouncer,
         postgres: postgres!,
+        // By name: what only `*` knows is listed at one moment and not at the next.
+        databases: Object.fromEntries(
+          DATABASES.map((name) => [name, `host=${network!.host} port=${network!.port}`]),
+        ),
         // Theirs cannot connect without; ours can.
         settings: {
           pool_mode: 'transaction',
