@@ -10,13 +10,11 @@ const hasStdbuf = await run('stdbuf', ['--version']).then(
 )
 const ARGS = ['-c', 'echo "${_STDBUF_O:-as it is} $1"', 'sh', 'a b']
 
-it.skipIf(!hasStdbuf)(
-  'gives a program a larger buffer for its stdout (skipped where there is no stdbuf)',
-  async () => {
-    const { command, args } = await withWideOutput('/bin/sh', ARGS)
-    expect((await run(command, args)).stdout).toBe('131072 a b\n')
-  },
-)
+it('gives a program a larger buffer for its stdout', async (context) => {
+  context.skip(!hasStdbuf, 'there is no stdbuf on this machine')
+  const { command, args } = await withWideOutput('/bin/sh', ARGS)
+  expect((await run(command, args)).stdout).toBe('131072 a b\n')
+})
 
 it('starts a program as it is where there is no stdbuf', async () => {
   const { command, args } = await withWideOutput('/bin/sh', ARGS, { PATH: '/nowhere::.' })

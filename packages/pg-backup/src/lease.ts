@@ -16,11 +16,7 @@ import {
 import type { Logger } from './logger.ts'
 import { toBackupError } from './store-failure.ts'
 
-/**
- * How runs for the same database keep out of each other's way.
- *
- * How runs for the same subject keep out of each other's way.
- */
+/** How runs for the same subject keep out of each other's way. */
 export interface LeaseOptions {
   /** A run that has not renewed its lease for this long may be taken to be dead. @default 180000 */
   readonly ttlMs?: number
