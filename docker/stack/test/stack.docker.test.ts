@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { auditSource, parsePgbouncerIni } from '@ops/pgbouncer-audit'
+import { auditLive, auditSource, parsePgbouncerIni } from '@ops/pgbouncer-audit'
 import { checkPooling, sizePools } from '@ops/pgbouncer-stats'
 import { dockerAvailable, needs } from '@ops/testbed'
 import type { Client } from 'pg'
@@ -197,6 +197,21 @@ describe('transaction mode', () => {
       profile: { ...profile, version: '1.24' },
     })
     expect(findings).toEqual([])
+  })
+
+  it('is broken by nothing that PostgreSQL has seen of it', async () => {
+    // What came past the pooler before, such as pg_dump, may do what it likes.
+    await stack.sql('SELECT pg_stat_statements_reset()')
+    await api.post([{ body: 'book the train', tags: ['travel'] }])
+    await api.search('train')
+    const connection = await stack.connect('postgres', 'monitoring')
+    const { rows } = await connection.query(
+      "SELECT FROM pg_stat_statements WHERE query LIKE 'INSERT INTO note%'",
+    )
+    expect(rows).toHaveLength(1)
+    const { findings, skipped } = await auditLive({ connection, profile: { version: '1.24' } })
+    await connection.end()
+    expect({ findings, skipped }).toEqual({ findings: [], skipped: [] })
   })
 
   it('has pools of the size that the arithmetic gives', async () => {
