@@ -455,7 +455,7 @@ describe('with a backup every five seconds, an alert arrives, and is taken back'
 
 describe('a service that is killed', () => {
   /** How long it stays dead. */
-  const DEAD_MS = Number(process.env['OPS_STACK_DEAD_SECONDS'] ?? 20) * 1000
+  const DEAD_MS = Number(process.env['OPS_STACK_DEAD_SECONDS'] ?? 10) * 1000
 
   /** What has to be said while it is dead. The demo API has no alert, and who watches has nobody to watch it. */
   const ALERTS: Partial<Record<Service, Record<string, string>>> = {
