@@ -1,49 +1,38 @@
 import { readFile } from 'node:fs/promises'
 import { errorMessage } from '@ops/internal-error'
 import { parse } from 'yaml'
-import { z } from 'zod'
-import { configSchema, type Config } from './config-schema.ts'
-import { WorkerError } from './worker-error.ts'
+import type { z } from 'zod'
+import { settingsOf, type Setting } from './settings.ts'
 
-/** One key that has a value of its own. */
-export interface Setting {
-  readonly path: readonly string[]
-  /** `store.secretAccessKey` is `OPS_WORKER_STORE_SECRET_ACCESS_KEY`. */
-  readonly variable: string
-  readonly kind: 'text' | 'list' | 'value'
-  /** It can also be read from a file: by `…_FILE` in the environment, or `…File` in the configuration file. */
-  readonly isSecret: boolean
-}
-
-export const SETTINGS: readonly Setting[] = [...settingsOf(configSchema, [])]
-
-export interface LoadConfigOptions {
+export interface ReadConfigOptions<S extends z.ZodType> {
+  /** A strict object of values and of further objects. */
+  readonly schema: S
+  /** `OPS_WORKER`: the variable of `store.url` is then `OPS_WORKER_STORE_URL`. `…_CONFIG` is left to the caller. */
+  readonly prefix: string
   /** YAML, and so JSON too. @default none: everything comes from the environment */
   readonly file?: string
   readonly env: NodeJS.ProcessEnv
 }
 
-/**
- * Reads the configuration: the environment goes before the file, the file before the defaults.
- * Rejects with `WORKER_CONFIG_INVALID` and every problem that there is.
- */
-export async function loadConfig({ file, env }: LoadConfigOptions): Promise<Config> {
+/** The configuration, or everything that is wrong with it: one line each, without secrets. */
+export type ReadConfig<S extends z.ZodType> =
+  | { readonly config: z.output<S>; readonly problems?: undefined }
+  | { readonly config?: undefined; readonly problems: readonly string[] }
+
+/** Reads a configuration: the environment goes before the file, the file before the schema's defaults. */
+export async function readConfig<S extends z.ZodType>(options: ReadConfigOptions<S>): Promise<ReadConfig<S>> {
+  const { schema, prefix, file, env } = options
+  const settings = settingsOf(schema, prefix)
   const problems: string[] = []
   const raw = file === undefined ? {} : await readYaml(file, problems)
-  await readSecretFiles(raw, problems)
-  await readEnvironment(raw, env, problems)
-  const result = await configSchema.safeParseAsync(raw, {
+  await readSecretFiles(raw, settings, problems)
+  await readEnvironment(raw, settings, { prefix, env, problems })
+  const result = await schema.safeParseAsync(raw, {
     error: ({ input }) => (input === undefined ? 'it is missing' : undefined),
   })
   for (const { path, message } of result.error?.issues ?? [])
-    problems.push(describe(path.map(String), message))
-  if (problems.length > 0 || result.data === undefined) throw invalid(problems)
-  return result.data
-}
-
-function invalid(problems: readonly string[]): WorkerError {
-  const message = `the configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}: ${problems.join('; ')}`
-  return new WorkerError('WORKER_CONFIG_INVALID', message, { details: { problems } })
+    problems.push(describe(path.map(String).join('.'), message, settings))
+  return problems.length === 0 && result.success ? { config: result.data } : { problems }
 }
 
 type Section = Record<string, unknown>
@@ -61,8 +50,12 @@ async function readYaml(file: string, problems: string[]): Promise<Section> {
 }
 
 /** `passwordFile: /run/secrets/x` is `password` with what is in that file. */
-async function readSecretFiles(raw: Section, problems: string[]): Promise<void> {
-  for (const { path, isSecret } of SETTINGS) {
+async function readSecretFiles(
+  raw: Section,
+  settings: readonly Setting[],
+  problems: string[],
+): Promise<void> {
+  for (const { path, isSecret } of settings) {
     const parent = sectionAt(raw, path.slice(0, -1))
     const key = `${path.at(-1)}File`
     const file = parent?.[key]
@@ -73,9 +66,19 @@ async function readSecretFiles(raw: Section, problems: string[]): Promise<void> 
   }
 }
 
-async function readEnvironment(raw: Section, env: NodeJS.ProcessEnv, problems: string[]): Promise<void> {
-  const known = new Set(['OPS_WORKER_CONFIG'])
-  for (const setting of SETTINGS) {
+interface Environment {
+  readonly prefix: string
+  readonly env: NodeJS.ProcessEnv
+  readonly problems: string[]
+}
+
+async function readEnvironment(
+  raw: Section,
+  settings: readonly Setting[],
+  { prefix, env, problems }: Environment,
+): Promise<void> {
+  const known = new Set([`${prefix}_CONFIG`])
+  for (const setting of settings) {
     const { path, variable, isSecret } = setting
     known.add(variable)
     if (isSecret) known.add(`${variable}_FILE`)
@@ -88,7 +91,7 @@ async function readEnvironment(raw: Section, env: NodeJS.ProcessEnv, problems: s
     }
   }
   for (const variable of Object.keys(env)) {
-    if (variable.startsWith('OPS_WORKER_') && !known.has(variable))
+    if (variable.startsWith(`${prefix}_`) && !known.has(variable))
       problems.push(`${variable}: there is no such setting`)
   }
 }
@@ -102,34 +105,20 @@ async function readSecret(file: unknown, where: string, problems: string[]): Pro
   }
 }
 
-/** Texts as they are, lists by their commas, numbers and booleans as in YAML. */
+/** Texts as they are, lists by their commas, numbers and booleans as in YAML; what is no YAML is left to the schema. */
 function valueOf(text: string, { kind }: Setting): unknown {
   if (kind === 'text') return text
-  if (kind === 'value') return parse(text) as unknown
+  if (kind === 'value') {
+    try {
+      return parse(text) as unknown
+    } catch {
+      return text
+    }
+  }
   return text
     .split(',')
     .map((each) => each.trim())
     .filter((each) => each !== '')
-}
-
-function* settingsOf(schema: unknown, path: readonly string[]): Generator<Setting> {
-  const { inner, isSecret } = unwrap(schema)
-  if (inner instanceof z.ZodObject) {
-    for (const [key, child] of Object.entries(inner.shape)) yield* settingsOf(child, [...path, key])
-    return
-  }
-  const words = path.map((key) => key.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase())
-  const isText = inner instanceof z.ZodString || inner instanceof z.ZodEnum || inner instanceof z.ZodURL
-  const kind = inner instanceof z.ZodArray ? 'list' : isText ? 'text' : 'value'
-  yield { path, variable: ['OPS_WORKER', ...words].join('_'), kind, isSecret }
-}
-
-/** What is under defaults, options and transformations. */
-function unwrap(schema: unknown): { inner: unknown; isSecret: boolean } {
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault)
-    return unwrap(schema.unwrap())
-  if (schema instanceof z.ZodPipe) return unwrap(schema.in)
-  return { inner: schema, isSecret: schema instanceof z.ZodType && schema.meta()?.['secret'] === true }
 }
 
 function sectionAt(raw: Section, path: readonly string[]): Section | undefined {
@@ -152,8 +141,8 @@ function isSection(value: unknown): value is Section {
 }
 
 /** A problem by the names that the reader knows: the key, and its variable where it has one. */
-function describe(path: readonly string[], message: string): string {
-  const setting = SETTINGS.find((each) => each.path.join('.') === path.join('.'))
-  const where = setting === undefined ? path.join('.') : `${path.join('.')} (${setting.variable})`
+function describe(key: string, message: string, settings: readonly Setting[]): string {
+  const setting = settings.find(({ path }) => path.join('.') === key)
+  const where = setting === undefined ? key : `${key} (${setting.variable})`
   return where === '' ? message : `${where}: ${message}`
 }

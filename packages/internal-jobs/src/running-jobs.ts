@@ -1,65 +1,47 @@
-import type { RunningJob } from '@ops/status-page'
-import { nameOf, type Job, type JobKind } from './job.ts'
+import { nameOf, type JobProgress, type JobRef } from './job.ts'
 
-/** How far a job is; what it has of this is shown. */
-export interface JobProgress {
-  readonly phase: string
-  readonly bytes?: number
-  readonly rawBytes?: number
-  readonly total?: number
-  readonly rows?: number
-  readonly table?: { readonly schema: string; readonly name: string }
+/** A run that is under way. */
+export interface RunningJob extends JobRef {
+  /** Stays the same while it runs. */
+  readonly id: string
+  readonly startedAt: string
+  /** The last that it told. */
+  readonly progress?: JobProgress
 }
 
-type JobRef = Pick<Job, 'kind' | 'database'>
-
 /** What runs right now, for those who watch. */
-export interface Activity {
-  start(job: JobRef): void
+export interface RunningJobs {
+  start(job: JobRef, startedAt: number): void
   progress(job: JobRef, progress: JobProgress): void
   end(job: JobRef): void
-  running(): RunningJob[]
-  /** How many turns have ended that may have changed what is in the store. */
-  ended(): number
+  list(): RunningJob[]
   /** Told of every change; returns what ends that. */
   subscribe(changed: () => void): () => void
 }
 
-export function createActivity(cluster: string): Activity {
+export function createRunningJobs(): RunningJobs {
   const running = new Map<string, RunningJob>()
   const watchers = new Set<() => void>()
-  let ended = 0
   const changed = (): void => watchers.forEach((watcher) => watcher())
   return {
-    start(job) {
-      const { kind, database } = job
-      if (!isShown(kind)) return
-      const startedAt = new Date().toISOString()
-      running.set(nameOf(job), { id: nameOf(job), job: kind, cluster, database, startedAt, phase: 'start' })
+    start({ kind, database }, startedAt) {
+      const id = nameOf({ kind, database })
+      running.set(id, { id, kind, database, startedAt: new Date(startedAt).toISOString() })
       changed()
     },
-    progress(job, { phase, bytes, rawBytes, total, rows, table }) {
+    progress(job, progress) {
       const before = running.get(nameOf(job))
       if (before === undefined) return
-      const detail = table && `${table.schema}.${table.name}`
-      const bytesDone = bytes ?? rawBytes
-      running.set(nameOf(job), { ...before, phase, bytesDone, bytesTotal: total, rows, detail })
+      running.set(before.id, { ...before, progress })
       changed()
     },
     end(job) {
-      running.delete(nameOf(job))
-      if (job.kind !== 'certificates') ended += 1
-      changed()
+      if (running.delete(nameOf(job))) changed()
     },
-    running: () => [...running.values()],
-    ended: () => ended,
+    list: () => [...running.values()],
     subscribe(watcher) {
       watchers.add(watcher)
       return () => watchers.delete(watcher)
     },
   }
-}
-
-function isShown(kind: JobKind): kind is RunningJob['job'] {
-  return kind !== 'inventory'
 }
