@@ -26,7 +26,9 @@ beforeAll(async () => {
   pgbouncer = started.use(
     await startPgBouncer({
       postgres,
-      databases: { tight: `host=${postgres.host} port=${postgres.port} dbname=app pool_size=2 pool_mode=transaction` },
+      databases: {
+        tight: `host=${postgres.host} port=${postgres.port} dbname=app pool_size=2 pool_mode=transaction`,
+      },
     }),
   )
   s3 = started.use(await startS3())

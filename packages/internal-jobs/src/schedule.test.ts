@@ -86,7 +86,11 @@ describe('a schedule', () => {
     expect(checkPattern('never')).toBe('never')
   })
 
-  it.each(['at night', '61 * * * *', '0 0 31 2 *'])('is not "%s"', (pattern) => {
-    expect(() => checkPattern(pattern)).toThrow()
+  it.each([
+    ['at night', /night/],
+    ['61 * * * *', /61/],
+    ['0 0 31 2 *', /never comes/],
+  ])('is not "%s"', (pattern, problem) => {
+    expect(() => checkPattern(pattern)).toThrow(problem)
   })
 })

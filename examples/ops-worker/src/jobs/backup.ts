@@ -1,5 +1,7 @@
+import { errorMessage } from '@ops/internal-error'
 import type { Job } from '@ops/internal-jobs'
 import { createBackup, listBackups, webhookNotifier } from '@ops/pg-backup'
+import type { BackupFailure, BackupHooks } from '@ops/pg-backup'
 import { scheduleOf, type JobContext } from './context.ts'
 
 /** Backs one database up. */
@@ -7,6 +9,15 @@ export function backupJob(database: string, context: JobContext): Job {
   const { config, store, env, logger, metrics } = context
   const { cluster, postgres, backup, lease, webhook } = config
   const hooks = [metrics.backups, ...(webhook === undefined ? [] : [webhookNotifier(webhook)])]
+  const tell = async (hook: BackupHooks, failure: BackupFailure): Promise<void> => {
+    const { signal } = new AbortController()
+    try {
+      await hook.onStart?.(failure, { signal })
+      await hook.onFailure?.(failure, { signal })
+    } catch (error) {
+      logger.warn({ database, reason: errorMessage(error) }, 'a hook failed, which the job does not mind')
+    }
+  }
   return {
     kind: 'backup',
     database,
@@ -36,13 +47,9 @@ export function backupJob(database: string, context: JobContext): Job {
     },
     // Nobody else tells the hooks of a store that is away: there was no attempt to back up.
     couldNotRun(error) {
-      const attempt = { cluster, database, startedAt: new Date().toISOString() }
-      const failure = { ...attempt, code: 'BACKUP_STORE_FAILED' as const, error, durationMs: 0 }
-      const { signal } = new AbortController()
+      const startedAt = new Date().toISOString()
       for (const hook of hooks)
-        Promise.resolve(hook.onStart?.(attempt, { signal }))
-          .then(() => hook.onFailure?.(failure, { signal }))
-          .catch((reason: unknown) => logger.warn({ database, reason: String(reason) }, 'a hook failed'))
+        void tell(hook, { cluster, database, startedAt, code: 'BACKUP_STORE_FAILED', error, durationMs: 0 })
     },
   }
 }
