@@ -23,7 +23,7 @@ function pooler({ name, pools: all, history }: PoolerStatus): Html {
     history.map((sample) => ({ at: sample.at, value: valueOf(sample) }))
   return html`<article class="card">
     <header><h3>${name}</h3></header>
-    <div class="columns">
+    <div>
       <div class="scroll stack" tabindex="0" role="region" aria-label="Pools of ${name}">
         <table>
           <thead>
@@ -42,7 +42,7 @@ function pooler({ name, pools: all, history }: PoolerStatus): Html {
         </table>
         ${all.length === 0 && html`<p class="empty">No client has opened a pool yet.</p>`}
       </div>
-      <div class="plots narrow">
+      <div class="plots wide">
         ${plot({ label: 'Fullest pool', points: series(({ saturation: part }) => part * 100), format: (value) => `${Math.round(value)} %`, limit: 100, nameTime })}
         ${plot({ label: 'Clients waiting', points: series(({ clientsWaiting }) => clientsWaiting), format: (value) => formatCount(Math.round(value)), nameTime })}
       </div>
