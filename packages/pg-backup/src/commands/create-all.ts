@@ -9,9 +9,10 @@ import {
   type CliContext,
 } from '@ops/internal-cli'
 import type { Command } from 'commander'
-import { createAllBackups, type DatabaseOutcome } from '../create-all-backups.ts'
+import { createAllBackups, type CreateAllBackupsResult, type DatabaseOutcome } from '../create-all-backups.ts'
+import type { CreateProgress } from '../json-output.ts'
 import { manifestTotals } from '../manifest-totals.ts'
-import { createProgress } from './create-progress.ts'
+import { followBackups } from './create-progress.ts'
 import { warningsOnly } from './create.ts'
 import { formatFromFlags, withFormatFlags, type FormatFlags } from './format-options.ts'
 import { hooksFromFlags, withNotifyFlags, type NotifyFlags } from './notify.ts'
@@ -57,8 +58,8 @@ Examples:
 async function createAll(flags: Flags, context: CliContext): Promise<void> {
   const { signal } = context
   await using store = await openFlaggedStore(flags, context)
-  using output = createOutput(flags, context)
-  const progress = createProgress(store, output, signal)
+  using output = createOutput<CreateProgress, CreateAllBackupsResult>(flags, context)
+  const progress = followBackups(store, output, signal)
   const result = await createAllBackups({
     ...runOptionsFromFlags(flags),
     ...(await formatFromFlags(flags, context)),

@@ -1,9 +1,10 @@
 import { formatBytes, formatCount, formatDuration, oneLine, type CliContext } from '@ops/internal-cli'
 import type { Command } from 'commander'
 import { createBackup, type BackupResult } from '../create-backup.ts'
+import type { CreateProgress } from '../json-output.ts'
 import type { Logger } from '../logger.ts'
 import { manifestTotals } from '../manifest-totals.ts'
-import { createProgress } from './create-progress.ts'
+import { followBackups } from './create-progress.ts'
 import { formatFromFlags, withFormatFlags, type FormatFlags } from './format-options.ts'
 import { hooksFromFlags, withNotifyFlags, type NotifyFlags } from './notify.ts'
 import {
@@ -37,8 +38,8 @@ Examples:
 async function create(flags: Flags, context: CliContext): Promise<void> {
   const { signal } = context
   await using store = await openFlaggedStore(flags, context)
-  using output = createOutput(flags, context)
-  const progress = createProgress(store, output, signal)
+  using output = createOutput<CreateProgress, BackupResult>(flags, context)
+  const progress = followBackups(store, output, signal)
   const result = await createBackup({
     ...runOptionsFromFlags(flags),
     ...(await formatFromFlags(flags, context)),

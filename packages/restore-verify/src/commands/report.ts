@@ -3,6 +3,7 @@ import { findBackup } from '@ops/pg-backup'
 import type { Command } from 'commander'
 import { readReport } from '../record.ts'
 import { renderMarkdown } from '../render-markdown.ts'
+import type { VerificationReport } from '../report.ts'
 import { RestoreVerifyError } from '../restore-verify-error.ts'
 import { openFlaggedStore, withStoreFlags, type StoreFlags } from './options.ts'
 import { withReportFlags, writeReport, type ReportFlags } from './write-report.ts'
@@ -36,6 +37,6 @@ async function showReport(flags: Flags, context: CliContext): Promise<void> {
   }
   await writeReport(report, flags)
   const writesFile = [flags.html, flags.markdown, flags.junit].some((file) => file !== undefined)
-  if (flags.json === true) await context.printJson(report)
+  if (flags.json === true) await context.printJson<VerificationReport>(report)
   else if (!writesFile) await context.print(renderMarkdown(report))
 }

@@ -1,15 +1,16 @@
 import {
   createProgressLine,
   EXIT,
-  formatBytes,
   formatCount,
   formatDuration,
   parseDurationMs,
   parseInteger,
   UsageError,
   type CliContext,
+  type Progress,
 } from '@ops/internal-cli'
 import { Option, type Command } from 'commander'
+import type { RunOutput } from '../json-output.ts'
 import { checkNames, type CheckName, type VerificationReport } from '../report.ts'
 import type { Which } from '../select-backups.ts'
 import { verifyBackups, type DrillResult } from '../verify-backups.ts'
@@ -125,14 +126,14 @@ async function run(flags: Flags, context: CliContext): Promise<void> {
       line.clear()
       await writeReport(report, flags)
       sayAll(context, summary(report))
-      if (flags.json === true) await context.printJson(report)
+      if (flags.json === true) await context.printJson<RunOutput>(report)
       if (report.verdict === 'disproven') context.exitWith(EXIT.findings)
       return
     }
     const results = await verifyBackups({ ...options, which })
     line.clear()
     sayAll(context, results.length === 0 ? ['nothing to drill'] : results.flatMap(resultSummary))
-    if (flags.json === true) await context.printJson(results)
+    if (flags.json === true) await context.printJson<RunOutput>(results)
     context.exitWith(exitOf(results))
   } finally {
     line.clear()
@@ -175,7 +176,7 @@ function sayAll(context: CliContext, lines: readonly string[]): void {
 }
 
 const DOING: Record<VerifyProgress['phase'], string> = {
-  check: 'comparing checksums',
+  check: 'checking',
   start: 'starting the target',
   restore: 'restoring',
   digest: 'digesting what came back',
@@ -184,14 +185,13 @@ const DOING: Record<VerifyProgress['phase'], string> = {
   'clean up': 'cleaning up',
 }
 
-function describeProgress({ phase, bytes, total, rows }: VerifyProgress): string {
-  return [
-    DOING[phase],
-    ...(bytes === undefined
-      ? []
-      : [`${formatBytes(bytes)}${total === undefined ? '' : ` of ${formatBytes(total)}`}`]),
-    ...(rows === undefined ? [] : [`${formatCount(rows)} rows`]),
-  ].join('  ')
+function describeProgress({ phase, bytes, total, rows }: VerifyProgress): Progress {
+  return {
+    doing: DOING[phase],
+    done: bytes,
+    total,
+    details: rows === undefined ? [] : [`${formatCount(rows)} rows`],
+  }
 }
 
 const MOST_DIFFERENCES = 20

@@ -1,6 +1,7 @@
 import { EXIT, type CliContext } from '@ops/internal-cli'
 import { Option, type Command } from 'commander'
 import { checkMaxDelete, applyRetention, DEFAULT_MAX_DELETE_FRACTION, type ApplyResult } from '../apply.ts'
+import type { ApplyOutput, PlanOutput } from '../json-output.ts'
 import type { RetentionPlan } from '../plan.ts'
 import { isRetentionError } from '../retention-error.ts'
 import { addPolicyFlags, parsePercent, type PolicyFlags } from './flags.ts'
@@ -50,7 +51,7 @@ async function showPlan(flags: ApplyFlags, context: CliContext): Promise<void> {
   await using session = await openSession(flags, context)
   const plan = await planInSession(session, flags, context)
   warnOfBucket(session.s3?.bucket, flags.versions, context)
-  if (flags.json === true) await context.printJson(plan)
+  if (flags.json === true) await context.printJson<PlanOutput>(plan)
   else await context.print(renderPlan(plan))
   warnOfCap(plan, flags.maxDelete, context)
   if (plan.removed.items > 0) context.say('nothing was deleted: `s3-retention apply --apply` does that')
@@ -72,7 +73,7 @@ async function carryOut(flags: ApplyFlags, context: CliContext): Promise<void> {
       onProgress,
     }),
   )
-  if (flags.json === true) await context.printJson({ plan, result })
+  if (flags.json === true) await context.printJson<ApplyOutput>({ plan, result })
   reportApplied(result, context)
   if (hasFindings(plan) || hasSpared(result)) context.exitWith(EXIT.findings)
 }

@@ -20,8 +20,14 @@ export async function withApplyProgress(
     return await work((progress) =>
       line.update(
         progress.phase === 'checking'
-          ? 'checking that nothing has changed'
-          : `deleted ${formatCount(progress.items)} of ${formatCount(progress.totalItems)} (${formatBytes(progress.bytes)})`,
+          ? { doing: 'checking that nothing has changed' }
+          : {
+              doing: 'deleting',
+              done: progress.items,
+              total: progress.totalItems,
+              unit: 'items',
+              details: [formatBytes(progress.bytes)],
+            },
       ),
     )
   } finally {

@@ -1,4 +1,4 @@
-import { createProgressLine, formatCount, type CliContext } from '@ops/internal-cli'
+import { createProgressLine, type CliContext, type Progress } from '@ops/internal-cli'
 import { openStore, type ObjectStore, type OpenedStore, type S3Access } from '@ops/object-store'
 import { withLocks } from '../item-locks.ts'
 import { planRetention, type RetentionPlan } from '../plan.ts'
@@ -119,8 +119,8 @@ async function withProgress<Result>(
   }
 }
 
-function describe(progress: ScanProgress): string {
+function describe(progress: ScanProgress): Progress {
   return progress.phase === 'listing'
-    ? `listing: ${formatCount(progress.objects)} objects`
-    : `reading manifests: ${formatCount(progress.manifests)} of ${formatCount(progress.total)}`
+    ? { doing: 'listing', done: progress.objects, unit: 'objects' }
+    : { doing: 'reading', done: progress.manifests, total: progress.total, unit: 'manifests' }
 }
