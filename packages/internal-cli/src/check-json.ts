@@ -50,7 +50,10 @@ function valuesOf(stdout: string): unknown[] {
 
 /** The longest beginning of the command line that has a schema. */
 function commandOf(bin: string, args: readonly string[]): string {
-  const words = args.slice(0, args.findIndex((arg) => !/^[a-z][a-z-]*$/.test(arg)))
+  const words = args.slice(
+    0,
+    args.findIndex((arg) => !/^[a-z][a-z-]*$/.test(arg)),
+  )
   for (let count = words.length; count > 0; count -= 1) {
     const command = [bin, ...words.slice(0, count)].join(' ')
     if (schemaText(bin, schemaOf(command)) !== undefined) return command

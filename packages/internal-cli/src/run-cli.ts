@@ -5,8 +5,9 @@ import { styleText } from 'node:util'
 import { Command, CommanderError } from 'commander'
 import { errorMessage } from '@ops/internal-error'
 import { addCompletion } from './completion/completion-command.ts'
+import { quote } from './completion/shell-text.ts'
 import type { FailedOutput } from './failed-output.ts'
-import { oneLine } from './format.ts'
+import { oneLine, printable } from './format.ts'
 
 /** Exit codes of every bin. A signal ends a bin with 128 + its number, after it has cleaned up. */
 export const EXIT = { done: 0, failed: 1, usage: 2, findings: 3 } as const
@@ -32,6 +33,11 @@ export interface CliContext {
   printEvent<Value = never>(event: NoInfer<Value>): Promise<void>
   /** Writes a line for people to stderr. */
   say(line: string): void
+  /**
+   * Tells people what to do next, and the command for it, to be copied as it stands. Says so on a
+   * terminal only, and neither with `--quiet` nor with `--json`: cron and programs know what they do.
+   */
+  next(what: string, command: readonly string[]): void
   /** Sets the exit code for a command that did its work (`EXIT.findings`, say). */
   exitWith(code: number): void
 }
@@ -72,6 +78,11 @@ async function execute(definition: CliDefinition): Promise<number> {
     printJson: (value) => print(`${JSON.stringify(value, exactly, 2)}\n`),
     printEvent: (event) => print(`${JSON.stringify(event, exactly)}\n`),
     say: (line) => void process.stderr.write(`${line}\n`),
+    next: (what, command) => {
+      if (!process.stderr.isTTY || ['--quiet', '--json'].some((flag) => process.argv.includes(flag))) return
+      const heading = styleText('bold', 'next:', { stream: process.stderr })
+      context.say(`${heading} ${what}\n  ${command.map(shellWord).join(' ')}`)
+    },
     exitWith: (code) => {
       exitCode = code
     },
@@ -138,6 +149,10 @@ async function reportError(definition: CliDefinition, error: unknown, context: C
 /** With `--json` a failure is data too. */
 async function tellPrograms(error: FailedOutput['error'], context: CliContext): Promise<void> {
   if (process.argv.includes('--json')) await context.printEvent<FailedOutput>({ event: 'failed', error })
+}
+
+function shellWord(text: string): string {
+  return /^[\w%+,./:=@-]+$/.test(text) ? text : quote(printable(text))
 }
 
 function usageMessage(text: string): string {

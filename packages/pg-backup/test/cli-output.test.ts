@@ -1,13 +1,11 @@
 import { stripVTControlCharacters } from 'node:util'
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { needs, startPostgres, type Postgres } from '@ops/testbed'
+import { hasTerminal, needs, startOnTerminal, startPostgres, type Postgres } from '@ops/testbed'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { z } from 'zod'
 import { temporaryFolder, temporaryStore } from './harness.ts'
 import { holdLock, isDumpWaiting } from './hold-lock.ts'
 import { startCli } from './start-cli.ts'
-import { hasTerminal, startOnTerminal } from './terminal.ts'
 import { until } from './until.ts'
 import { reset, startReceiver, status } from './webhook-receiver.ts'
 
@@ -99,17 +97,6 @@ describe('--json prints events, as their published schema says', () => {
     const quiet = lines((await run(['create', '--json', '--quiet'], env)).stdout)
     expect(quiet).toMatchObject([{ event: 'done', database: 'app' }])
   })
-
-  it('the schema refuses what is no event', () => {
-    for (const line of [
-      {},
-      { event: 'started' },
-      { event: 'done' },
-      { event: 'failed', error: {} },
-      { event: 'x', id: '1' },
-    ])
-      expect(schema.safeParse(line).success).toBe(false)
-  })
 })
 
 describe('the webhook', () => {
@@ -183,8 +170,8 @@ describe('on a terminal', () => {
       .filter((line) => line !== '')
 
   it.for([
-    { columns: 120, fields: /rows {2}table 0.* stored {2}\d+/ },
-    { columns: 34, fields: /^~0 % of the last backup's size$/ },
+    { columns: 120, fields: /^dumping {2}~0 % {2}.*rows {2}table 0.* stored$/ },
+    { columns: 34, fields: /^dumping {2}~0 % {2}\S+ B of ~\S+ KiB$/ },
   ])(
     'of $columns columns shows as much of the progress as fits, and takes it away',
     async ({ columns, fields }, context) => {

@@ -22,12 +22,12 @@ function run(args: readonly string[], env: Record<string, string> = {}): Promise
   let [stdout, stderr] = ['', '']
   child.stdout.on('data', (data: Buffer) => (stdout += data.toString()))
   child.stderr.on('data', (data: Buffer) => (stderr += data.toString()))
-  return new Promise<Outcome>((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr }))).then(
-    (outcome) => {
-      checkJson('pgbouncer-stats', args, outcome.stdout)
-      return outcome
-    },
-  )
+  return new Promise<Outcome>((resolve) =>
+    child.on('close', (code) => resolve({ code, stdout, stderr })),
+  ).then((outcome) => {
+    checkJson('pgbouncer-stats', args, outcome.stdout)
+    return outcome
+  })
 }
 
 function isRunOf(iniPath: string, pid: string): boolean {

@@ -49,7 +49,7 @@ function cli(args: readonly string[]): Promise<{ code: number; stdout: string; s
     execFile(process.execPath, [CLI, ...args], { env, maxBuffer: 2 ** 26 }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
     )
-  })  }).then((ended) => {
+  }).then((ended) => {
     checkJson('restore-verify', args, ended.stdout)
     return ended
   })

@@ -46,7 +46,7 @@ function cli(args: readonly string[]): Promise<{ code: number; stdout: string; s
     execFile(process.execPath, [CLI, ...args, '--of', 'shop'], { env }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
     )
-  })  }).then((ended) => {
+  }).then((ended) => {
     checkJson('restore-verify', args, ended.stdout)
     return ended
   })

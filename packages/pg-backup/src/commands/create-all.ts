@@ -15,6 +15,7 @@ import { manifestTotals } from '../manifest-totals.ts'
 import { followBackups } from './create-progress.ts'
 import { warningsOnly } from './create.ts'
 import { formatFromFlags, withFormatFlags, type FormatFlags } from './format-options.ts'
+import { nextIsDrill } from './next-drill.ts'
 import { hooksFromFlags, withNotifyFlags, type NotifyFlags } from './notify.ts'
 import {
   connectionFromFlags,
@@ -80,6 +81,8 @@ async function createAll(flags: Flags, context: CliContext): Promise<void> {
   await output.done(result, [summary], table(databases))
   for (const each of databases) if (each.status === 'failed') context.say(failure(each.database, each.error))
   if (failed > 0) context.exitWith(EXIT.failed)
+  const done = databases.find((each) => each.status === 'done')
+  if (done !== undefined) nextIsDrill(done.backup, flags, context)
 }
 
 function failure(database: string, { code, message }: { code?: string; message: string }): string {

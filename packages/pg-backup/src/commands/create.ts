@@ -6,6 +6,7 @@ import type { Logger } from '../logger.ts'
 import { manifestTotals } from '../manifest-totals.ts'
 import { followBackups } from './create-progress.ts'
 import { formatFromFlags, withFormatFlags, type FormatFlags } from './format-options.ts'
+import { nextIsDrill } from './next-drill.ts'
 import { hooksFromFlags, withNotifyFlags, type NotifyFlags } from './notify.ts'
 import {
   connectionFromFlags,
@@ -53,6 +54,7 @@ async function create(flags: Flags, context: CliContext): Promise<void> {
     onProgress: progress.show,
   })
   await output.done(result, summary(result), result.id)
+  nextIsDrill(result, flags, context)
 }
 
 /** After a signal there is no error to name what could not be removed, so it is said as it happens. */

@@ -35,8 +35,8 @@ async function showReport(flags: Flags, context: CliContext): Promise<void> {
       `backup ${backup.id} of "${database}" was never drilled: restore-verify run --of ${database} --id ${backup.id}`,
     )
   }
-  await writeReport(report, flags)
-  const writesFile = [flags.html, flags.markdown, flags.junit].some((file) => file !== undefined)
+  const written = await writeReport(report, flags)
+  for (const file of written) context.say(`report written to ${file}`)
   if (flags.json === true) await context.printJson<VerificationReport>(report)
-  else if (!writesFile) await context.print(renderMarkdown(report))
+  else if (written.length === 0) await context.print(renderMarkdown(report))
 }

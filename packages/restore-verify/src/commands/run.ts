@@ -46,6 +46,7 @@ interface Flags extends StoreFlags, TargetFlags, ReportFlags, KeyFlags {
   privileges: boolean
   amcheckJobs?: number
   record: boolean
+  quiet?: boolean
   json?: boolean
 }
 
@@ -85,6 +86,7 @@ export function addRun(program: Command, context: CliContext): void {
     .option('--no-privileges', 'restore without grants; they are then not compared')
     .option('--amcheck-jobs <n>', 'connections of pg_amcheck (default: 2)', parseInteger(1, 64))
     .option('--no-record', 'leave no verification.json beside the backup')
+    .option('--quiet', 'say nothing unless a backup is disproven or cannot be drilled; for cron')
     .option('--json', 'print the report as JSON; of several drills, a list of their results')
     .action((flags: Flags) => run(flags, context))
 }
@@ -96,7 +98,7 @@ async function run(flags: Flags, context: CliContext): Promise<void> {
   const keys = await keysFromFlags(flags, context)
   const assertions = await assertionsFromFlags(flags)
   await using store = await openFlaggedStore(flags, context)
-  const line = createProgressLine()
+  const line = flags.quiet === true ? undefined : createProgressLine()
   const options: VerifyRestoreOptions = {
     ...keys,
     jobs: flags.jobs,
@@ -118,25 +120,29 @@ async function run(flags: Flags, context: CliContext): Promise<void> {
     record: flags.record,
     env: context.env,
     signal: context.signal,
-    onProgress: (progress) => line.update(describeProgress(progress)),
+    onProgress: (progress) => line?.update(describeProgress(progress)),
   }
   try {
     if (which === undefined) {
       const report = await verifyRestore({ ...options, id: flags.id })
-      line.clear()
-      await writeReport(report, flags)
-      sayAll(context, summary(report))
+      line?.clear()
+      const written = await writeReport(report, flags)
+      const said = [...summary(report), ...written.map((file) => `  report written to ${file}`)]
+      if (report.verdict === 'disproven' || flags.quiet !== true) sayAll(context, said)
       if (flags.json === true) await context.printJson<RunOutput>(report)
       if (report.verdict === 'disproven') context.exitWith(EXIT.findings)
+      next(report, flags, context)
       return
     }
     const results = await verifyBackups({ ...options, which })
-    line.clear()
-    sayAll(context, results.length === 0 ? ['nothing to drill'] : results.flatMap(resultSummary))
+    line?.clear()
+    const told = flags.quiet === true ? results.filter((each) => !isProven(each)) : results
+    sayAll(context, told.flatMap(resultSummary))
+    if (results.length === 0 && flags.quiet !== true) context.say('nothing to drill')
     if (flags.json === true) await context.printJson<RunOutput>(results)
     context.exitWith(exitOf(results))
   } finally {
-    line.clear()
+    line?.clear()
   }
 }
 
@@ -163,6 +169,33 @@ function exitOf(results: readonly DrillResult[]): number {
   if (results.some((result) => 'report' in result && result.report.verdict === 'disproven'))
     return EXIT.findings
   return results.some((result) => 'error' in result) ? EXIT.failed : EXIT.done
+}
+
+function isProven(result: DrillResult): boolean {
+  return 'report' in result && result.report.verdict === 'proven'
+}
+
+/** A policy to begin with, where the environment has none. */
+const FIRST_POLICY = 'daily=7,weekly=4,monthly=12'
+
+function next(
+  { verdict, backup }: VerificationReport,
+  { store, cluster, html, record }: Flags,
+  context: CliContext,
+): void {
+  const where = ['--store', store]
+  const policy = context.env['OPS_RETENTION_POLICY'] || FIRST_POLICY
+  if (verdict === 'proven') {
+    return context.next('see what a retention policy would keep; s3-retention is a package of its own', [
+      ...['s3-retention', 'plan', ...where, '--policy', policy],
+    ])
+  }
+  if (html !== undefined || !record) return
+  context.next('read all that differs', [
+    ...['restore-verify', 'report', '--of', backup.database, '--id', backup.id, ...where],
+    ...(cluster === 'main' ? [] : ['--cluster', cluster]),
+    ...['--html', 'drill.html'],
+  ])
 }
 
 function resultSummary(result: DrillResult): string[] {

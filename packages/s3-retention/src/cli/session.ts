@@ -39,7 +39,7 @@ export async function openSession(flags: StoreFlags, context: CliContext): Promi
       ...(s3 === undefined ? {} : { s3 }),
       now: new Date(),
       scan: async () =>
-        await withProgress((onProgress) => scan(store, flags, { groupBy, signal, onProgress })),
+        await withProgress(flags, (onProgress) => scan(store, flags, { groupBy, signal, onProgress })),
       remover: (versions) => removerOf(store, s3, versions),
       [Symbol.asyncDispose]: async () => await store[Symbol.asyncDispose](),
     }
@@ -109,13 +109,14 @@ async function scan(
 }
 
 async function withProgress<Result>(
+  { quiet = false }: { readonly quiet?: boolean },
   work: (onProgress: (progress: ScanProgress) => void) => Promise<Result>,
 ): Promise<Result> {
-  const line = createProgressLine()
+  const line = quiet ? undefined : createProgressLine()
   try {
-    return await work((progress) => line.update(describe(progress)))
+    return await work((progress) => line?.update(describe(progress)))
   } finally {
-    line.clear()
+    line?.clear()
   }
 }
 

@@ -40,7 +40,7 @@ export function addSweep(program: Command, context: CliContext): void {
 
 async function sweep(flags: SweepFlags, context: CliContext): Promise<void> {
   await using session = await openSession(flags, context)
-  warnOfBucket(session.s3?.bucket, flags.versions, context)
+  warnOfBucket(session.s3?.bucket, flags, context)
   const leftovers = await findLeftovers(session, flags, context)
   if (flags.json !== true) await context.print(render(leftovers))
   if (flags.apply !== true) {
@@ -109,10 +109,10 @@ async function removeLeftovers(
   const sets =
     plan === undefined
       ? undefined
-      : await withApplyProgress((onProgress) =>
+      : await withApplyProgress({}, (onProgress) =>
           applyRetention(plan, { store, scan, remover: session.remover(flags.versions), signal, onProgress }),
         )
-  if (sets !== undefined) reportApplied(sets, context)
+  if (sets !== undefined) reportApplied(sets, {}, context)
   const uploads = await abortStaleUploads(store, leftovers.uploads, signal)
   let hidden: readonly KeyResult[] = []
   if (s3 !== undefined && leftovers.hidden.length > 0) {
