@@ -97,3 +97,16 @@ describe('a command in the text of a guide', () => {
     expect(run).toContain(command)
   })
 })
+
+describe('the check itself', () => {
+  it.each([
+    ['pg-backup create --dbname app', []],
+    ['pg-backup creat', ['creat']],
+    ['OPS_STORE=file:///x pg-backup create --nope=1 --jobs 2 --too | tail', ['--nope=1', '--too']],
+    ['pgbouncer-stats userlist write|check FILE', []],
+    ['pgbouncer-stats userlist remove FILE', ['remove', 'FILE']],
+    ['pgbouncer-audit apps/api [--json] [--jason]', ['--jason']],
+  ])('%s', (code, mistakes) => {
+    expect(mistakesIn(commandOf(code, BINS)!, help)).toEqual(mistakes)
+  })
+})
