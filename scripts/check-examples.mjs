@@ -1,9 +1,12 @@
 // Every function, class and type guard that a package exports has an `@example`, and every example in its
-// public sources compiles: all of them in one run of the compiler, each as a module of its own.
+// public sources compiles: all of them in one run of the compiler, each as a module of its own. So does
+// every package's README, whose blocks of ts are one module, as they are read one after the other.
+import { readFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { publicEntries, sourcePaths } from './public-entries.mjs'
+import { publicPackages } from './public-packages.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const entries = publicEntries()
@@ -11,7 +14,7 @@ const options = compilerOptions()
 
 const found = examplesOf(entries)
 for (const { name, where } of found.missing) fail(`${where}: ${name} has no @example`)
-const examples = new Map(found.examples.map(({ file, code }) => [file, code]))
+const examples = new Map([...found.examples, ...readmes()].map(({ file, code }) => [file, code]))
 const problems = compile(examples)
 for (const problem of problems) fail(problem)
 console.log(
@@ -46,6 +49,14 @@ function examplesOf(modules) {
     }
   }
   return { examples, missing }
+}
+
+function readmes() {
+  return publicPackages().map(({ folder }) => {
+    const page = readFileSync(join(folder, 'README.md'), 'utf8')
+    const blocks = Array.from(page.matchAll(/^```ts\n(.*?)^```$/gms), ([, block]) => block)
+    return { file: join(folder, 'README.mts'), code: blocks.join('') }
+  })
 }
 
 /** What can be called or made; constants and types are shown by what takes them. */
