@@ -6,11 +6,13 @@ import { readServerFacts, type ServerFacts } from './server-facts.ts'
 
 /** Options of {@link digestDatabase}. */
 export interface DigestDatabaseOptions {
+  /** Where the server is, and who logs in. */
   readonly connection: PgConnection
   /** The encoding that the compared backup was dumped in. @default the database's own */
   readonly encoding?: string
   /** The `pg_dump` to use is of this major version or newer: the one that made the compared backup. @default the server's */
   readonly pgDumpMajor?: number
+  /** Told how far it is. */
   readonly onProgress?: (progress: {
     readonly phase: 'digest'
     readonly bytes: number
@@ -18,6 +20,7 @@ export interface DigestDatabaseOptions {
     readonly tablesDone: number
     readonly tablesTotal?: number
   }) => void
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
   /** @default process.env */
   readonly env?: NodeJS.ProcessEnv

@@ -62,6 +62,7 @@ export type VerifyProgress = {
 
 /** Options of {@link verifyRestore}. */
 export interface VerifyRestoreOptions extends AdaptOptions, BackupKeys {
+  /** Where the backups are. */
   readonly store: ObjectStore
   /** @default 'main' */
   readonly cluster?: string
@@ -96,9 +97,11 @@ export interface VerifyRestoreOptions extends AdaptOptions, BackupKeys {
   readonly amcheckJobs?: number
   /** Leave the result beside the backup, as `verification.json` and `verification-report.json`. @default true */
   readonly record?: boolean
+  /** Told how far it is. */
   readonly onProgress?: (progress: VerifyProgress) => void
   /** @default silent */
   readonly logger?: Logger
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
   /** @default process.env */
   readonly env?: NodeJS.ProcessEnv
