@@ -1,4 +1,7 @@
-/** The metrics of backups on a registry of prom-client or @prometheus-io/client, which is passed in. */
+/**
+ * The metrics of backups on a registry of prom-client or @prometheus-io/client, which is passed in.
+ * @module @ops/pg-backup/prometheus
+ */
 import { backupErrorCodes } from './backup-error.ts'
 import type { BackupFailureCode, BackupHooks } from './hooks.ts'
 import { measures, type BackupMeasures } from './backup-measures.ts'
@@ -38,6 +41,7 @@ export interface MetricsClient<Registry> {
 
 /** Options of {@link createBackupMetrics}. */
 export interface BackupMetricsOptions<Registry> {
+  /** The module `prom-client` or `@prometheus-io/client`, whose classes make the metrics. */
   readonly client: MetricsClient<Registry>
   /** A registry of the same client. */
   readonly registry: Registry
