@@ -63,7 +63,7 @@ describe('the stack for production', () => {
     )
   })
 
-  it('comes back when the main process of every service has died', { timeout: 600_000 }, async () => {
+  it('comes back when the main process of every service has died', { timeout: 1_500_000 }, async () => {
     const before = await demoApi(stack)
     await before.post([{ body: 'it was all there before', tags: [] }])
     // PostgreSQL is the first process of its container, which no signal kills from inside; this one ends it at once.
@@ -84,7 +84,7 @@ describe('the stack for production', () => {
     expect(await after.search('all there before')).toHaveLength(1)
   })
 
-  it('takes new passwords, and another S3 server', { timeout: 600_000 }, async () => {
+  it('takes new passwords, and another S3 server', { timeout: 1_500_000 }, async () => {
     const old = await stack.secret('app')
     await stack.replace(
       [...PRODUCTION, 'compose.other-s3.yaml', 'stack/compose.other-s3.test.yaml'],

@@ -14,7 +14,7 @@ const FILES = ['compose.yaml']
 const TEST_FILES = ['stack/compose.test.yaml']
 
 /** Nothing takes so long; who waits looks four times a second. */
-export const WAIT = { timeout: 120_000, interval: 250 }
+export const WAIT = { timeout: 300_000, interval: 250 }
 
 /** What the tests' stack has other than a user's: its own secrets, free ports, and short times. */
 const SETTINGS = {
@@ -97,7 +97,7 @@ export class Stack {
 
   async up(env: Record<string, string> = {}, ...options: string[]): Promise<void> {
     Object.assign(this.#env, env)
-    await this.compose('up', '--detach', '--wait', '--wait-timeout=240', ...options)
+    await this.compose('up', '--detach', '--wait', '--wait-timeout=480', ...options)
   }
 
   /** Makes every container anew by these files, with new passwords in place of the ones that are named. */
