@@ -4,7 +4,7 @@ import { EXIT, runCli, UsageError, type CliContext } from '@ops/internal-cli'
 import { loadConfig, type Config } from './config.ts'
 import { RUNNABLE, runNow } from './run-now.ts'
 import { serve } from './serve.ts'
-import { isWorkerError } from './worker-error.ts'
+import { WorkerError } from './worker-error.ts'
 
 const HELP = `
 Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 130 or 143 stopped by a signal.
@@ -65,7 +65,7 @@ async function configOf(file: string | undefined, context: CliContext): Promise<
   try {
     return await loadConfig({ file: file ?? context.env['OPS_WORKER_CONFIG'], env: context.env })
   } catch (error) {
-    if (!isWorkerError(error)) throw error
+    if (!(error instanceof WorkerError)) throw error
     const { problems = [] } = error.details
     for (const problem of problems) context.say(problem)
     throw new UsageError(
