@@ -1,3 +1,7 @@
+/**
+ * Take, list, check and restore backups of PostgreSQL, with every row counted and digested.
+ * @module @ops/pg-backup
+ */
 /** The base class of the errors below, with `code` and `details`. */
 export type { OpsError } from '@ops/internal-error'
 export {

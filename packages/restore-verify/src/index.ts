@@ -1,3 +1,7 @@
+/**
+ * Prove that a backup restores, to the content.
+ * @module @ops/restore-verify
+ */
 export type { Assertion } from './checks/assertions.ts'
 export type { AdaptOptions } from './prepare-target.ts'
 export { readRecord, readReport } from './record.ts'
