@@ -1,21 +1,5 @@
+import type { RunningJob as JobUnderWay } from '@ops/internal-jobs'
 import type { JobName, RunningJob } from './status.ts'
-
-/** A run as the one who runs it knows it. */
-export interface JobUnderWay {
-  readonly id: string
-  readonly kind: string
-  readonly database?: string
-  readonly startedAt: string
-  /** As `createBackup` and `verifyRestore` tell it. */
-  readonly progress?: {
-    readonly phase: string
-    readonly bytes?: number
-    readonly rawBytes?: number
-    readonly total?: number
-    readonly rows?: number
-    readonly table?: { readonly schema: string; readonly name: string }
-  }
-}
 
 /** What the page shows of the jobs that run: those that it has words for. */
 export function runningJobs(jobs: readonly JobUnderWay[], cluster: string): RunningJob[] {
