@@ -1,8 +1,7 @@
 #!/usr/bin/env node
-import { Argument } from 'commander'
-import { EXIT, runCli, type CliContext } from '@ops/internal-cli'
-import { loadConfig } from './config.ts'
-import type { Config } from './config-schema.ts'
+import { Argument, type Command } from 'commander'
+import { EXIT, runCli, UsageError, type CliContext } from '@ops/internal-cli'
+import { loadConfig, type Config } from './config.ts'
 import type { RunOutput } from './json-output.ts'
 import { RUNNABLE, runNow } from './run-now.ts'
 import { serve } from './serve.ts'
@@ -29,7 +28,13 @@ runCli(import.meta.url, {
       .command('serve', { isDefault: true })
       .description('run every job on its schedule, and serve /metrics, /healthz and /readyz')
       .addHelpText('after', '\nExample:\n  $ ops-worker serve --config /etc/ops-worker.yaml')
-      .action(async () => serve(await configured(), context))
+      // What is no command goes to the default one, as an argument.
+      .argument('[words...]')
+      .usage('[options]')
+      .action(async ([word]: readonly string[]) => {
+        if (word !== undefined) throw unknownCommand(word, program)
+        await serve(await configured(), context)
+      })
 
     program
       .command('run')
@@ -38,8 +43,8 @@ runCli(import.meta.url, {
       .option('--database <name>', 'only of this database')
       .option('--json', 'JSON on stdout (always; for symmetry with the other commands)')
       .addHelpText('after', '\nExample:\n  $ ops-worker run backup --database app')
-      .action(async (job: keyof typeof RUNNABLE, { database }: { database?: string }) => {
-        const outcomes = await runNow(await configured(), job, database, context)
+      .action(async (job: string, { database }: { database?: string }) => {
+        const outcomes = await runNow(await configured(), { job, database }, context)
         await context.printJson<RunOutput>(outcomes)
         if (outcomes.some(({ error }) => error !== undefined)) context.exitWith(EXIT.failed)
       })
@@ -55,6 +60,11 @@ runCli(import.meta.url, {
     program.addHelpText('after', HELP)
   },
 })
+
+function unknownCommand(word: string, program: Command): UsageError {
+  const names = program.commands.map((command) => command.name())
+  return new UsageError(`unknown command "${word}"; the commands are ${names.join(', ')}`)
+}
 
 /** One line for each problem, and then how many there are. */
 async function configOf(file: string | undefined, context: CliContext): Promise<Config> {

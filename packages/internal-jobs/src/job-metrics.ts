@@ -1,11 +1,13 @@
 import { Counter, Gauge, type Registry } from '@prometheus-io/client'
-import type { Job } from './job.ts'
-import type { Turn } from './take-turn.ts'
+import type { Job, JobRef } from './job.ts'
+import type { Turn } from './turns.ts'
 
 export interface JobMetrics {
-  running(job: Job, isRunning: boolean): void
+  running(job: JobRef, isRunning: boolean): void
   /** Shows what is known of a job after a turn. */
   show(job: Job, turn: Turn, now: number): void
+  /** Takes away what is shown of a job that is no more; its counters stay. */
+  forget(job: JobRef): void
 }
 
 /** `ops_worker_job_…`, by job and, where it is about one, database. */
@@ -49,10 +51,14 @@ export function createJobMetrics(registry: Registry): JobMetrics {
       if (lastSuccessAt !== undefined) lastSuccess.set(labels, seconds(lastSuccessAt))
       if (hasRun && error !== undefined) failures.inc({ ...labels, code: error.code })
     },
+    forget(job) {
+      for (const each of [lastRun, lastRunSuccess, lastSuccess, duration, nextRun, isRunning])
+        each.remove(labelsOf(job))
+    },
   }
 }
 
-function labelsOf({ kind, database = '' }: Job): { job: string; database: string } {
+function labelsOf({ kind, database = '' }: JobRef): { job: string; database: string } {
   return { job: kind, database }
 }
 

@@ -1,21 +1,47 @@
 import type { Schedule } from './schedule.ts'
 
-export type JobKind = 'backup' | 'retention' | 'drill' | 'certificates' | 'inventory'
-
-export interface Job {
-  readonly kind: JobKind
+/** What a job is known by: its series, its record, its lease. */
+export interface JobRef {
+  /** `backup` */
+  readonly kind: string
   /** What it is about; absent when that is everything. */
   readonly database?: string
+}
+
+export interface Job extends JobRef {
   readonly schedule: Schedule
   /** Looked at again whenever a job of this kind has ended. */
-  readonly after?: JobKind
+  readonly after?: string
   /** What it finds out lives in this process: every worker runs it for itself. */
   readonly isLocal?: boolean
   /** When it was done since, by whoever and however, as far as the store shows. */
-  doneSince?(slot: Date, signal: AbortSignal | undefined): Promise<Date | undefined>
-  run(signal: AbortSignal | undefined): Promise<void>
+  doneSince?(slot: Date, signal: AbortSignal): Promise<Date | undefined>
+  run(context: RunContext): Promise<void>
+  /** What an error of `run` means; see {@link FailureKind}. @default it failed */
+  judge?(error: unknown): FailureKind
   /** Told when it was due and did not get as far as to run: the store is away, say. */
   couldNotRun?(error: unknown): void
+}
+
+/**
+ * `failed` is tried again, later each time. `final` would be no different then, and waits for the next slot.
+ * `postponed` is no failure: there is nothing to work on yet, and it is looked at again soon.
+ */
+export type FailureKind = 'failed' | 'final' | 'postponed'
+
+export interface RunContext {
+  readonly signal: AbortSignal
+  readonly onProgress: (progress: JobProgress) => void
+}
+
+/** How far a run is; what it has of this is shown. */
+export interface JobProgress {
+  readonly phase: string
+  readonly bytes?: number
+  readonly rawBytes?: number
+  readonly total?: number
+  readonly rows?: number
+  readonly table?: { readonly schema: string; readonly name: string }
 }
 
 /** How the last run of a job went; ISO 8601, UTC. */
@@ -34,7 +60,7 @@ export interface JobRecord {
   readonly lastSuccessAt?: string
 }
 
-export function nameOf({ kind, database }: Pick<Job, 'kind' | 'database'>): string {
+export function nameOf({ kind, database }: JobRef): string {
   return database === undefined ? kind : `${kind} ${database}`
 }
 

@@ -1,9 +1,8 @@
 import fc from 'fast-check'
 import type { Registry } from '@prometheus-io/client'
 import { describe, expect, it } from 'vitest'
-import { nameOf, type Job, type JobKind } from '../src/job.ts'
+import { nameOf, type Job } from '../src/job.ts'
 import { cronSchedule, type Schedule } from '../src/schedule.ts'
-import { WorkerError } from '../src/worker-error.ts'
 import {
   HOUR,
   KILLED,
@@ -32,7 +31,7 @@ interface Outcome {
 
 /** Jobs that take the time and come to the end that are asked for, and leave word in `runs`. */
 function jobFactory(clock: SimulatedClock, runs: Run[], nextOutcome: () => Outcome) {
-  return (worker: number, kind: JobKind, database: string | undefined, schedule: Schedule): Job => {
+  return (worker: number, kind: string, database: string | undefined, schedule: Schedule): Job => {
     const job = nameOf({ kind, database })
     return {
       kind,
@@ -46,7 +45,7 @@ function jobFactory(clock: SimulatedClock, runs: Run[], nextOutcome: () => Outco
           ? new Date(done.endedAt)
           : undefined
       },
-      async run(signal) {
+      async run({ signal }) {
         const startedAt = clock.now()
         const run: Run = {
           job,
@@ -62,12 +61,12 @@ function jobFactory(clock: SimulatedClock, runs: Run[], nextOutcome: () => Outco
           run.endedAt = clock.now()
           run.outcome = outcome
         }
-        await clock.sleep(minutes * MINUTE, signal!).catch((error: unknown) => {
+        await clock.sleep(minutes * MINUTE, signal).catch((error: unknown) => {
           end('aborted')
           throw error
         })
         end(fails === true ? 'failed' : 'done')
-        if (fails === true) throw new WorkerError('WORKER_RETENTION_INCOMPLETE', 'it was to fail')
+        if (fails === true) throw Object.assign(new Error('it was to fail'), { code: 'TO_FAIL' })
       },
     }
   }
@@ -93,7 +92,7 @@ async function failuresOn(registry: Registry): Promise<number> {
   const metrics = await registry.getMetricsAsJSON()
   const values = metrics.find(({ name }) => name === 'ops_worker_job_failures_total')?.values ?? []
   return values
-    .filter(({ labels }) => labels['code'] === 'WORKER_RETENTION_INCOMPLETE')
+    .filter(({ labels }) => labels['code'] === 'TO_FAIL')
     .reduce((sum, { value }) => sum + value, 0)
 }
 
@@ -109,7 +108,7 @@ describe('the schedule', () => {
       ...names('db', 50).map((name) => jobOf(0, 'backup', name, cron('0 2 * * *', name, HOUR))),
       ...names('host', 500).map((name) => jobOf(0, 'certificates', name, cron('0 */6 * * *', name, HOUR))),
     ]
-    const worker = startSimulated(() => jobs, { clock, shared: sharedRecords(clock) })
+    const worker = startSimulated(() => () => jobs, { clock, shared: sharedRecords(clock) })
     const end = START + 48 * HOUR
     await clock.advanceTo(end)
     await worker.stop()
@@ -136,11 +135,11 @@ describe('the schedule', () => {
     const jobOf = jobFactory(clock, runs, () => ({ minutes: 5 }))
     const job = jobOf(0, 'backup', 'app', cron('0 2 * * *', 'app'))
     const shared = sharedRecords(clock)
-    const first = startSimulated(() => [job], { clock, shared })
+    const first = startSimulated(() => () => [job], { clock, shared })
     await clock.advanceTo(START + HOUR)
     await first.stop()
     await clock.advanceTo(START + 100 * HOUR)
-    const second = startSimulated(() => [job], { clock, shared })
+    const second = startSimulated(() => () => [job], { clock, shared })
     await clock.advanceTo(START + 101 * HOUR)
     await second.stop()
     expect(runs.map(({ startedAt }) => startedAt)).toEqual([START, START + 100 * HOUR])
@@ -151,11 +150,72 @@ describe('the schedule', () => {
     const runs: Run[] = []
     const jobOf = jobFactory(clock, runs, () => ({ minutes: 0, fails: runs.length < 6 }))
     const job = jobOf(0, 'backup', 'app', cron('0 2 * * *', 'app'))
-    const worker = startSimulated(() => [job], { clock, shared: sharedRecords(clock) })
+    const worker = startSimulated(() => () => [job], { clock, shared: sharedRecords(clock) })
     await clock.advanceTo(START + HOUR)
     await worker.stop()
     expect(runs.map(({ startedAt }) => (startedAt - START) / MINUTE)).toEqual([0, 1, 3, 7, 15, 31])
     expect(runs.at(-1)?.outcome).toBe('done')
+  })
+
+  it.each([
+    ['loses an hour', '2026-03-28T00:00:00Z'],
+    ['has an hour twice', '2026-10-24T00:00:00Z'],
+  ])('runs a job at 02:30 in Berlin once a day, on the day too that %s', async (_what, start) => {
+    const clock = simulatedClock(Date.parse(start))
+    const runs: Run[] = []
+    const jobOf = jobFactory(clock, runs, () => ({ minutes: 5 }))
+    const schedule = cronSchedule({
+      pattern: '30 2 * * *',
+      timeZone: 'Europe/Berlin',
+      jitterMs: 0,
+      name: 'app',
+    })
+    const job = jobOf(0, 'backup', 'app', schedule)
+    const worker = startSimulated(() => () => [job], {
+      clock,
+      shared: sharedRecords(clock),
+    })
+    await clock.advanceTo(clock.now() + 72 * HOUR)
+    await worker.stop()
+    const days = runs.map(({ startedAt }) =>
+      new Date(startedAt).toLocaleDateString('sv-SE', { timeZone: 'Europe/Berlin' }),
+    )
+    const first = Date.parse(start)
+    // The first run catches up with the night before the start.
+    expect(days).toEqual(
+      [0, 0, 1, 2].map((day) => new Date(first + day * 24 * HOUR).toISOString().slice(0, 10)),
+    )
+  })
+
+  it('takes in jobs that come, and lets go of those that went, with their series', async () => {
+    const clock = simulatedClock()
+    const runs: Run[] = []
+    const jobOf = jobFactory(clock, runs, () => ({ minutes: 1 }))
+    const [old, fresh] = ['old', 'fresh'].map((name) => jobOf(0, 'backup', name, cron('0 * * * *', name)))
+    let jobs: readonly Job[] = []
+    const look: Job = {
+      kind: 'databases',
+      isLocal: true,
+      schedule: cron('*/10 * * * *', 'databases'),
+      run: async () => {
+        jobs = [look, clock.now() < START + 1.5 * HOUR ? old! : fresh!]
+      },
+    }
+    jobs = [look]
+    const worker = startSimulated(() => () => jobs, { clock, shared: sharedRecords(clock) })
+    await clock.advanceTo(START + 4 * HOUR)
+    const text = await worker.registry.metrics()
+    await worker.stop()
+    expect(runs.map(({ job, startedAt }) => [job, (startedAt - START) / HOUR])).toEqual([
+      ['backup old', 0],
+      ['backup old', 1],
+      ['backup fresh', 1.5],
+      ['backup fresh', 2],
+      ['backup fresh', 3],
+      ['backup fresh', 4],
+    ])
+    expect(text).toMatch(/last_run_success\{job="backup",database="fresh"\} 1/)
+    expect(text).not.toMatch(/(?<!_total)\{job="backup",database="old"\}/)
   })
 
   it('loses no job and runs none twice in 24 hours of random failures, outages and kills; every failure is on a metric', async () => {
@@ -204,12 +264,13 @@ describe('the schedule', () => {
                   .toSorted((x, y) => x - y)
                   .at(-1)
               }
-              return [
+              const jobs = [
                 ...backups,
                 jobOf(number, 'retention', undefined, { last, next: () => undefined }),
                 jobOf(number, 'drill', 'a', cron('0 4 * * *', 'a')),
                 jobOf(number, 'certificates', undefined, cron('*/30 * * * *', 'certificates')),
               ]
+              return () => jobs
             },
             { clock, shared, concurrency: 2 },
           )

@@ -1,17 +1,21 @@
 import { isObjectStoreError, type ObjectStore } from '@ops/object-store'
-import { acquireLease, type Lease, type LeaseOptions } from '@ops/pg-backup'
+import { acquireLease, type LeaseOptions } from '@ops/pg-backup'
 import { z } from 'zod'
-import { nameOf, type Job, type JobRecord } from './job.ts'
+import { nameOf, type JobRecord, type JobRef } from './job.ts'
 
 /** Where workers leave word of what they did, and take turns. */
 export interface JobRecords {
-  read(job: Job): Promise<JobRecord | undefined>
-  write(job: Job, record: JobRecord): Promise<void>
+  read(job: JobRef): Promise<JobRecord | undefined>
+  write(job: JobRef, record: JobRecord): Promise<void>
   /** Rejects with `BACKUP_LEASE_HELD` when somebody else is at it. */
-  lease(
-    job: Job,
-    signal: AbortSignal | undefined,
-  ): Promise<Pick<Lease, 'signal' | 'confirm'> & AsyncDisposable>
+  lease(job: JobRef, signal: AbortSignal): Promise<JobLease>
+}
+
+export interface JobLease extends AsyncDisposable {
+  /** Aborts with the worker's reason, or with `BACKUP_LEASE_LOST`. */
+  readonly signal: AbortSignal
+  /** Renews it, so that what follows at once is done under it. */
+  confirm(): Promise<void>
 }
 
 const time = z.iso.datetime()
@@ -33,7 +37,7 @@ export interface StoreRecordsOptions extends LeaseOptions {
 
 /** In the store, `<cluster>/worker/<job>/`: workers that share a store share the work. */
 export function storeRecords({ store, cluster, ...lease }: StoreRecordsOptions): JobRecords {
-  const folder = ({ kind, database }: Job): string =>
+  const folder = ({ kind, database }: JobRef): string =>
     `${[cluster, 'worker', kind, ...(database === undefined ? [] : [encodeURIComponent(database)])].join('/')}/`
   return {
     read: async (job) => parse(await readText(store, `${folder(job)}record.json`)),
@@ -46,7 +50,12 @@ export function storeRecords({ store, cluster, ...lease }: StoreRecordsOptions):
       // Without conditional puts nobody can be kept out: then there must be one worker only.
       if (!(await store.capabilities({ signal })).putIfAbsent) return noLease(signal)
       const subject = { folder: `${folder(job)}lease/`, name: `run of the job "${nameOf(job)}"` }
-      return acquireLease({ ...lease, store, subject, signal })
+      const held = await acquireLease({ ...lease, store, subject, signal })
+      return {
+        signal: held.signal ?? signal,
+        confirm: () => held.confirm(),
+        [Symbol.asyncDispose]: () => held[Symbol.asyncDispose](),
+      }
     },
   }
 }
@@ -61,7 +70,7 @@ export function localRecords(): JobRecords {
   }
 }
 
-function noLease(signal: AbortSignal | undefined): Awaited<ReturnType<JobRecords['lease']>> {
+function noLease(signal: AbortSignal): JobLease {
   const nothing = async (): Promise<void> => undefined
   return { signal, confirm: nothing, [Symbol.asyncDispose]: nothing }
 }

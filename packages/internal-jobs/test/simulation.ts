@@ -1,11 +1,9 @@
 import { BackupError } from '@ops/pg-backup'
 import { Registry } from '@prometheus-io/client'
-import { createActivity } from '../src/activity.ts'
-import { createJobMetrics } from '../src/job-metrics.ts'
-import { localRecords, type JobRecords } from '../src/job-records.ts'
+import type { JobRecords } from '../src/job-records.ts'
+import { createJobRunner, type JobRunner } from '../src/job-runner.ts'
 import { nameOf, type Job, type JobRecord } from '../src/job.ts'
-import { runSchedule, type Clock } from '../src/scheduler.ts'
-import { createTurns, type Turns } from '../src/turns.ts'
+import type { Clock } from '../src/scheduler.ts'
 
 export const MINUTE = 60_000
 export const HOUR: number = 60 * MINUTE
@@ -77,7 +75,7 @@ export function sharedRecords(clock: Clock, isAway: () => boolean = () => false)
         signal,
         confirm: async () => ask(),
         async [Symbol.asyncDispose]() {
-          lease.expiresAt = signal?.reason === KILLED ? clock.now() + LEASE_TTL : clock.now()
+          lease.expiresAt = signal.reason === KILLED ? clock.now() + LEASE_TTL : clock.now()
         },
       }
     },
@@ -92,33 +90,23 @@ export interface SimulatedWorker {
   stop(reason?: Error): Promise<void>
 }
 
-/** The real scheduler, turns and metrics, with the jobs, the records and the clock that are given. */
+/** The real runner, with the jobs, the records and the clock that are given. */
 export function startSimulated(
-  jobsOf: (known: Turns['known']) => readonly Job[],
+  jobsOf: (lastRun: JobRunner['lastRun']) => () => readonly Job[],
   { clock, shared, concurrency = 4 }: { clock: Clock; shared: JobRecords; concurrency?: number },
 ): SimulatedWorker {
   const registry = new Registry()
   const stopping = new AbortController()
-  const { signal } = stopping
-  const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing }
-  const turns = createTurns({
-    shared,
-    local: localRecords(),
+  const runner = createJobRunner({
+    records: shared,
     concurrency,
     retry: { delay: MINUTE, maxDelay: HOUR },
-    metrics: createJobMetrics(registry),
-    activity: createActivity('main'),
-    now: () => clock.now(),
-    logger,
-  })
-  const done = runSchedule({
-    jobs: jobsOf(turns.known),
-    takeTurn: (job) => turns.take(job, { signal }),
     postponeMs: 30_000,
+    registry,
+    logger: { debug: nothing, info: nothing, warn: nothing, error: nothing },
     clock,
-    logger,
-    signal,
   })
+  const done = runner.run(jobsOf(runner.lastRun), stopping.signal)
   return {
     registry,
     stop: (reason = new Error('stopped')) => {

@@ -1,7 +1,7 @@
 import { errorMessage } from '@ops/internal-error'
 import type { Logger } from '@ops/pg-backup'
 import { dueAt, nameOf, type Job } from './job.ts'
-import type { Turn } from './take-turn.ts'
+import type { Turn } from './turns.ts'
 
 export interface Clock {
   /** Ms since 1970. */
@@ -11,11 +11,14 @@ export interface Clock {
 }
 
 export interface ScheduleOptions {
-  readonly jobs: readonly Job[]
+  /** Asked again whenever a turn has ended: jobs may come and go. */
+  readonly jobs: () => readonly Job[]
   /** Runs a job if it is due. */
   readonly takeTurn: (job: Job) => Promise<Turn>
   /** When to look again at a job that another worker is at, or that has nothing to work on yet. */
   readonly postponeMs: number
+  /** Told of a job that is no longer among the jobs. */
+  readonly onGone: (job: Job) => void
   readonly clock: Clock
   readonly logger: Logger
   readonly signal: AbortSignal
@@ -30,8 +33,8 @@ const LONGEST_NAP_MS = 60_000
  * At the beginning each has a turn, which finds out from the store what is overdue.
  */
 export async function runSchedule(options: ScheduleOptions): Promise<void> {
-  const { jobs, clock, signal, logger, postponeMs } = options
-  const checkAt = new Map<Job, number>(jobs.map((job) => [job, -Infinity]))
+  const { jobs, clock, signal, logger, postponeMs, onGone } = options
+  const checkAt = new Map<Job, number>()
   const running = new Map<Job, Promise<void>>()
   let nap = new AbortController()
   const wake = (): void => nap.abort()
@@ -41,7 +44,7 @@ export async function runSchedule(options: ScheduleOptions): Promise<void> {
     try {
       const { record } = await options.takeTurn(job)
       checkAt.set(job, dueAt(job, record, clock.now()))
-      for (const each of jobs) if (each.after === job.kind) checkAt.set(each, -Infinity)
+      for (const each of jobs()) if (each.after === job.kind) checkAt.set(each, -Infinity)
     } catch (error) {
       if (!signal.aborted) logger.info({ job: nameOf(job), reason: errorMessage(error) }, 'not now')
       checkAt.set(job, clock.now() + postponeMs)
@@ -54,30 +57,19 @@ export async function runSchedule(options: ScheduleOptions): Promise<void> {
     const now = clock.now()
     nap = new AbortController()
     let next = now + LONGEST_NAP_MS
-    for (const job of jobs) {
+    const current = new Set(jobs())
+    for (const job of current) {
       if (running.has(job)) continue
-      const at = checkAt.get(job)!
+      const at = checkAt.get(job) ?? -Infinity
       if (at <= now) running.set(job, turnOf(job))
       else next = Math.min(next, at)
+    }
+    for (const job of checkAt.keys()) {
+      if (current.has(job) || running.has(job)) continue
+      checkAt.delete(job)
+      onGone(job)
     }
     await clock.sleep(next - now, nap.signal).catch(() => undefined)
   }
   await Promise.all(running.values())
-}
-
-/** At most so many at a time, in the order in which they came. */
-export function createLane(concurrency: number): <T>(work: () => Promise<T>) => Promise<T> {
-  let free = concurrency
-  const waiting: (() => void)[] = []
-  return async (work) => {
-    if (free > 0) free -= 1
-    else await new Promise<void>((resolve) => waiting.push(resolve))
-    try {
-      return await work()
-    } finally {
-      const next = waiting.shift()
-      if (next === undefined) free += 1
-      else next()
-    }
-  }
 }
