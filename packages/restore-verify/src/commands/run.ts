@@ -88,6 +88,10 @@ export function addRun(program: Command, context: CliContext): void {
     .option('--no-record', 'leave no verification.json beside the backup')
     .option('--quiet', 'say nothing unless a backup is disproven or cannot be drilled; for cron')
     .option('--json', 'print the report as JSON; of several drills, a list of their results')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ restore-verify run --of app --store file:///var/backups/postgres --html drill.html\n  $ restore-verify run --of app --rpo 26h --rto 2h --quiet     # in a crontab\n  $ restore-verify run --of app --target container --image postgres:17 --never-drilled\n  $ restore-verify run --of app --assert "SELECT count(*) > 0 FROM orders"',
+    )
     .action((flags: Flags) => run(flags, context))
 }
 
