@@ -131,6 +131,7 @@ it('of many databases has an overview, which leads to each and fits a phone', as
     readStatus: () => Promise.resolve({ ...status, databases }),
   })
   const { page } = await open(server.url)
+  await screenshot(page, 'status-many')
   const region = page.locator('[aria-label="All databases"]')
   expect(await region.locator('tbody tr').count()).toBe(8)
   await region.locator('a', { hasText: 'tenant_5' }).click()
@@ -140,7 +141,6 @@ it('of many databases has an overview, which leads to each and fits a phone', as
     await page.setViewportSize({ width, height: 844 })
     expect([width, await overflow(page)]).toEqual([width, 0])
   }
-  await screenshot(page, 'status-many-phone')
   await page.close()
 })
 
