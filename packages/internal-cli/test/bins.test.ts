@@ -215,8 +215,8 @@ describe.each(BINS)('$name', { timeout: 240_000 }, (bin) => {
     const { code, stdout, stderr } = await run(name, failing(bin))
     expect([code, stdout]).toEqual([bin.exitCode ?? 1, ''])
     expect(lastLine(stderr)).toMatch(new RegExp(`^${name}: [a-z].* \\[${bin.code}\\]$`))
-    // The worker says first what is wrong with its configuration, a line for each of three.
-    expect(stderr.split('\n')).toHaveLength(name === 'ops-worker' ? 5 : 2)
+    // The worker says first what is wrong with its configuration, a line for each of two problems.
+    expect(stderr.split('\n')).toHaveLength(name === 'ops-worker' ? 4 : 2)
   })
 
   it('says why it failed to programs too', async () => {
