@@ -177,8 +177,9 @@ describe.each(BINS)('$name', { timeout: 240_000 }, (bin) => {
     const commands = help.filter(({ text }) => /^ +--json\b/m.test(text)).map(({ command }) => command)
     expect(commands).not.toEqual([])
     for (const schema of [...commands.map(schemaOf), 'failed']) {
-      expect(existsSync(join(folder, `schema/${schema}.schema.json`)), schema).toBe(true)
-      expect(readme).toContain(`[${schema}](schema/${schema}.schema.json)`)
+      const path = `schema/${schema}.schema.json`
+      expect([path, existsSync(join(folder, path))]).toEqual([path, true])
+      expect(readme).toContain(`[${schema}](${path})`)
     }
     for (const command of commands) expect(readme).toContain(`\`${command}\``)
   })
@@ -214,8 +215,8 @@ describe.each(BINS)('$name', { timeout: 240_000 }, (bin) => {
     const { code, stdout, stderr } = await run(name, failing(bin))
     expect([code, stdout]).toEqual([bin.exitCode ?? 1, ''])
     expect(lastLine(stderr)).toMatch(new RegExp(`^${name}: [a-z].* \\[${bin.code}\\]$`))
-    // The worker says first what is wrong with its configuration, a line for each.
-    if (name !== 'ops-worker') expect(stderr.split('\n')).toHaveLength(2)
+    // The worker says first what is wrong with its configuration, a line for each of two problems.
+    expect(stderr.split('\n')).toHaveLength(name === 'ops-worker' ? 4 : 2)
   })
 
   it('says why it failed to programs too', async () => {

@@ -11,7 +11,10 @@ it(
     const schemas = await jsonSchemas()
     expect(schemas.size).toBeGreaterThan(25)
     for (const [path, text] of schemas) {
-      expect(await readFile(join(import.meta.dirname, '../../..', path), 'utf8'), path).toBe(text)
+      expect([path, await readFile(join(import.meta.dirname, '../../..', path), 'utf8')]).toEqual([
+        path,
+        text,
+      ])
     }
   },
 )

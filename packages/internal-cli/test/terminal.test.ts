@@ -146,11 +146,8 @@ describe('the progress line', () => {
       ]) {
         const { code, progress } = await onTerminal(command, columns)
         expect([command, code]).toEqual([command, 0])
-        expect(progress, command).not.toEqual([])
-        for (const line of progress) {
-          expect(line, command).toMatch(LAYOUT)
-          expect(line.length).toBeLessThan(columns)
-        }
+        expect([command, ...progress]).not.toEqual([command])
+        expect(progress.filter((line) => !LAYOUT.test(line) || line.length >= columns)).toEqual([])
       }
     },
   )

@@ -1,5 +1,5 @@
 /** Commands about configuration: lint, size, userlist, auth-query. */
-import { EXIT, formatTable, parseInteger, UsageError, type CliContext } from '@ops/internal-cli'
+import { EXIT, formatTable, parseInteger, printable, UsageError, type CliContext } from '@ops/internal-cli'
 import type { Command } from 'commander'
 import { readFileSync } from 'node:fs'
 import { Client } from 'pg'
@@ -86,7 +86,7 @@ function addLint(program: Command, context: CliContext): void {
     .option('--json', 'short for --format json')
     .addHelpText(
       'after',
-      '\nExample:\n  $ pgbouncer-stats lint /etc/pgbouncer/pgbouncer.ini --pgbouncer-version 1.24.1 --max-connections 100',
+      '\nExample:\n  $ pgbouncer-stats lint /etc/pgbouncer/pgbouncer.ini --max-connections 100',
     )
     .action(async (file: string, flags: LintFlags) => {
       const { poolMode, pgbouncerVersion, openFiles } = flags
@@ -166,7 +166,7 @@ function addSettings(program: Command, context: CliContext): void {
     })
 }
 
-const SETTING_COLUMNS = [{ header: 'setting' }, { header: 'takes effect' }, { header: 'default' }]
+const SETTING_COLUMNS = [{ header: 'SETTING' }, { header: 'TAKES EFFECT' }, { header: 'DEFAULT' }]
 
 function addSize(program: Command, context: CliContext): void {
   const count = parseInteger(1)
@@ -272,6 +272,8 @@ function addUserlist(program: Command, context: CliContext): void {
     })
 }
 
+const USER_COLUMNS = [{ header: 'STATE' }, { header: 'USER' }]
+
 async function reportUserlist(
   file: string,
   credentials: readonly Credential[],
@@ -280,8 +282,10 @@ async function reportUserlist(
   context: CliContext,
 ): Promise<void> {
   const check = await checkUserlist({ userlist: readUserlist(file), credentials, selection })
-  const lines = check.users.map(({ user, state }) => `${state}\t${user}\n`)
-  await (json ? context.printJson<UserlistCheckOutput>(check) : context.print(lines.join('')))
+  const rows = check.users.map(({ user, state }) => [state, printable(user)])
+  await (json
+    ? context.printJson<UserlistCheckOutput>(check)
+    : context.print(`${formatTable(USER_COLUMNS, rows)}\n`))
   if (!check.inStep) context.exitWith(EXIT.findings)
 }
 

@@ -191,14 +191,25 @@ function next(
   const policy = context.env['OPS_RETENTION_POLICY'] || FIRST_POLICY
   if (verdict === 'proven') {
     return context.next('see what a retention policy would keep; s3-retention is a package of its own', [
-      ...['s3-retention', 'plan', ...where, '--policy', policy],
+      's3-retention',
+      'plan',
+      ...where,
+      '--policy',
+      policy,
     ])
   }
   if (html !== undefined || !record) return
   context.next('read all that differs', [
-    ...['restore-verify', 'report', '--of', backup.database, '--id', backup.id, ...where],
+    'restore-verify',
+    'report',
+    '--of',
+    backup.database,
+    '--id',
+    backup.id,
+    ...where,
     ...(cluster === 'main' ? [] : ['--cluster', cluster]),
-    ...['--html', 'drill.html'],
+    '--html',
+    'drill.html',
   ])
 }
 

@@ -11,7 +11,7 @@ export function addExplain(program: Command, context: CliContext): void {
   addPolicyFlags(command)
     .addHelpText(
       'after',
-      '\nExample:\n  $ s3-retention explain main/logical/app/20261121T020000Z-4fk2q9 --store file:///var/backups/postgres --policy "keep 30d"',
+      '\nExample:\n  $ s3-retention explain main/logical/app/20261121T020000Z-4fk2q9 --policy "keep 30d"',
     )
     .action(async (key: string, flags: PolicyFlags) => await explain(key, flags, context))
 }

@@ -40,7 +40,7 @@ export function addApply(program: Command, context: CliContext): void {
     .addOption(versionsOption())
     .addHelpText(
       'after',
-      '\nExamples:\n  $ s3-retention apply --store file:///var/backups/postgres --policy daily=7,weekly=4,monthly=12 --apply\n  $ s3-retention apply --store file:///var/backups/postgres --policy "keep 30d" --apply --quiet   # in a crontab',
+      '\nExamples:\n  $ s3-retention apply --store file:///var/backups/postgres --policy "keep 30d" --apply\n  $ s3-retention apply --policy daily=7,weekly=4,monthly=12 --apply --quiet   # in a crontab',
     )
     .action(
       async (flags: ApplyFlags) =>
