@@ -122,17 +122,18 @@ describe.each(['calm', 'trouble'] as const)('a system in %s', (mood) => {
 })
 
 it('of many databases has an overview, which leads to each and fits a phone', async () => {
-  const status = sampleStatus()
+  const [status, trouble] = [sampleStatus('calm'), sampleStatus('trouble')]
   const databases = Array.from({ length: 8 }, (_, index) => ({
-    ...status.databases[index % 2]!,
+    ...(index === 3 ? trouble.databases[1]! : status.databases[index % 2]!),
     database: `tenant_${index}`,
   }))
   await using server = await startStatusServer({
     readStatus: () => Promise.resolve({ ...status, databases }),
   })
   const { page } = await open(server.url)
-  await screenshot(page, 'status-many')
   const region = page.locator('[aria-label="All databases"]')
+  await region.scrollIntoViewIfNeeded()
+  await screenshot(page, 'status-many')
   expect(await region.locator('tbody tr').count()).toBe(8)
   await region.locator('a', { hasText: 'tenant_5' }).click()
   expect(await page.locator('.database:target h3').textContent()).toBe('tenant_5')
