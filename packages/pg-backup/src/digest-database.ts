@@ -1,5 +1,5 @@
 import type { ArchiveContents } from './archive/index.ts'
-import type { PgConnection } from './connection.ts'
+import { connectionEnvironment, type PgConnection } from './connection.ts'
 import { dumpDatabase } from './dump-database.ts'
 import { findPostgresProgram } from './postgres-program.ts'
 import { readServerFacts, type ServerFacts } from './server-facts.ts'
@@ -44,7 +44,11 @@ export async function digestDatabase(
   const { connection, env, encoding, signal } = options
   const server = await readServerFacts({ connection, env, signal })
   const serverMajor = Math.max(server.major, options.pgDumpMajor ?? 0)
-  const program = await findPostgresProgram('pg_dump', { env, signal, serverMajor })
+  const program = await findPostgresProgram('pg_dump', {
+    env: connectionEnvironment(connection, env),
+    signal,
+    serverMajor,
+  })
   const dump = dumpDatabase({ connection, env, program, server, encoding, signal })
   for await (const _chunk of dump.bytes) options.onProgress?.({ phase: 'digest', ...dump.progress })
   return { contents: dump.contents(), server, pgDump: program.version }

@@ -50,6 +50,7 @@ export {
   type ListBackupsOptions,
   type ListedBackup,
 } from './list-backups.ts'
+export { listDatabases, type ListDatabasesOptions } from './list-databases.ts'
 export {
   acquireLease,
   type AcquireLeaseOptions,

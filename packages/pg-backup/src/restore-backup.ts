@@ -104,7 +104,7 @@ export async function restoreBackup(options: RestoreBackupOptions): Promise<Rest
   checkOptions(options)
   const begun = performance.now()
   const program = await findPostgresProgram('pg_restore', {
-    env,
+    env: connectionEnvironment(connection, env),
     signal,
     serverMajor: majorOf(manifest.tools.pgDump),
   })
