@@ -1,5 +1,6 @@
 // The API reference, `npm run docs:api`: every public entry, read from its source. A warning fails it.
 import { publicEntries, sourcePaths } from './scripts/public-entries.mjs'
+import { publicPackages } from './scripts/public-packages.mjs'
 
 export default {
   name: '@ops',
@@ -14,5 +15,7 @@ export default {
   disableSources: true,
   treatWarningsAsErrors: true,
   validation: { notExported: true, invalidLink: true, notDocumented: true },
+  // Without it only the root package's own exports are looked at, and it has none.
+  packagesRequiringDocumentation: publicPackages().map(({ name }) => name),
   requiredToBeDocumented: ['Module', 'Function', 'Class', 'Interface', 'TypeAlias', 'Variable'],
 }

@@ -19,7 +19,7 @@ import { createRestoreVerifyMetrics } from '@ops/restore-verify/prometheus'
 import { RETENTION_ERROR_CODES } from '@ops/s3-retention'
 import { createRetentionMetrics } from '@ops/s3-retention/prometheus'
 import * as client from '@prometheus-io/client'
-import { createJobMetrics } from '../examples/ops-worker/src/job-metrics.ts'
+import { createJobMetrics } from '../packages/internal-jobs/src/job-metrics.ts'
 
 const own = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const MADE =

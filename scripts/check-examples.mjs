@@ -1,9 +1,13 @@
 // Every function, class and type guard that a package exports has an `@example`, and every example in its
-// public sources compiles: all of them in one run of the compiler, each as a module of its own.
+// public sources compiles: all of them in one run of the compiler, each as a module of its own. So does
+// every package's README, whose blocks of ts are one module, as they are read one after the other. And every
+// member of what a caller passes in (`…Options`, `…Input`) says what it is.
+import { readFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { publicEntries, sourcePaths } from './public-entries.mjs'
+import { publicPackages } from './public-packages.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const entries = publicEntries()
@@ -11,7 +15,8 @@ const options = compilerOptions()
 
 const found = examplesOf(entries)
 for (const { name, where } of found.missing) fail(`${where}: ${name} has no @example`)
-const examples = new Map(found.examples.map(({ file, code }) => [file, code]))
+for (const { name, where } of found.unexplained) fail(`${where}: ${name} has no description`)
+const examples = new Map([...found.examples, ...readmes()].map(({ file, code }) => [file, code]))
 const problems = compile(examples)
 for (const problem of problems) fail(problem)
 console.log(
@@ -27,6 +32,7 @@ function examplesOf(modules) {
   const checker = program.getTypeChecker()
   const examples = []
   const missing = []
+  const unexplained = []
   const seen = new Set()
   for (const { source, folder } of modules) {
     const module = checker.getSymbolAtLocation(program.getSourceFile(source))
@@ -34,6 +40,7 @@ function examplesOf(modules) {
       const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported
       if (seen.has(symbol)) continue
       seen.add(symbol)
+      unexplained.push(...undocumentedMembers(symbol, checker))
       const codes = symbol.getJsDocTags(checker).filter(({ name }) => name === 'example')
       const isTypeOnly = exported.declarations.some(ts.isTypeOnlyExportDeclaration)
       if (codes.length === 0 && !isTypeOnly && needsExample(symbol, checker))
@@ -45,7 +52,32 @@ function examplesOf(modules) {
       }
     }
   }
-  return { examples, missing }
+  return { examples, missing, unexplained }
+}
+
+/** Members of the type of an options object that have no comment; those of other packages' types are theirs. */
+function undocumentedMembers(symbol, checker) {
+  if (!/(?:Options|Input)$/.test(symbol.name)) return []
+  return checker
+    .getPropertiesOfType(checker.getDeclaredTypeOfSymbol(symbol))
+    .filter(
+      (member) => member.getDocumentationComment(checker).length + member.getJsDocTags(checker).length === 0,
+    )
+    .map((member) => ({ name: `${symbol.name}.${member.name}`, declaration: member.declarations?.[0] }))
+    .filter(({ declaration }) => declaration?.getSourceFile().fileName.startsWith(join(root, 'packages')))
+    .map(({ name, declaration }) => {
+      const file = declaration.getSourceFile()
+      const { line } = file.getLineAndCharacterOfPosition(declaration.getStart())
+      return { name, where: `${relative(root, file.fileName)}:${line + 1}` }
+    })
+}
+
+function readmes() {
+  return publicPackages().map(({ folder }) => {
+    const page = readFileSync(join(folder, 'README.md'), 'utf8')
+    const blocks = Array.from(page.matchAll(/^```ts\n(.*?)^```$/gms), ([, block]) => block)
+    return { file: join(folder, 'README.mts'), code: blocks.join('') }
+  })
 }
 
 /** What can be called or made; constants and types are shown by what takes them. */

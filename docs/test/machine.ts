@@ -12,18 +12,11 @@ import {
   type Postgres,
   type S3Server,
 } from '@ops/testbed'
+import { BINS } from './bins.ts'
 import { installProgram } from './install-program.ts'
 import { fencedBlocks } from './page.ts'
 
 const own = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
-const BINS = [
-  'pg-backup',
-  'restore-verify',
-  's3-retention',
-  'pgbouncer-stats',
-  'pgbouncer-audit',
-  'cert-probe',
-]
 
 /** Folders of the system that guides and scripts name; each is one of this machine's own instead. */
 const SYSTEM_PATH = /(?<![\w.~$}-])\/(?=(?:etc|var|srv|mnt)\/)/g
@@ -63,8 +56,7 @@ export async function startMachine({ sql }: MachineOptions): Promise<Machine> {
   const bin = join(root, 'bin')
   await mkdir(bin)
   await installProgram(join(bin, 'node'), process.execPath)
-  for (const name of BINS)
-    await installProgram(join(bin, name), process.execPath, own(`../../packages/${name}/dist/cli.js`))
+  for (const [name, program] of BINS) await installProgram(join(bin, name), process.execPath, program)
 
   const env: Record<string, string> = {
     ...postgres.env('app'),

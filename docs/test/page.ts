@@ -34,3 +34,24 @@ export function tableOf(page: string, heading: string): string[][] {
       .map((cell) => cell.trim().replaceAll('`', '')),
   )
 }
+
+/** Every piece of code in the text of a page, outside of its fenced blocks. */
+export function codeIn(page: string): string[] {
+  const text = page.replaceAll(/^ *(```+)[^\n]*\n.*?^ *\1 *$/gms, '')
+  return Array.from(text.matchAll(/`([^`\n]+)`/g), ([, code]) => code!)
+}
+
+/**
+ * The words of the first command of `bins` in a line of code: after variables, a prompt or another command's
+ * pipe, and up to the next pipe, redirection or comment. Brackets around what may be left out count for nothing.
+ */
+export function commandOf(code: string, bins: { has(name: string): boolean }): string[] | undefined {
+  const words = code.match(/'[^']*'|"[^"]*"|[^\s'"]+/g) ?? []
+  const start = words.findIndex((word) => bins.has(word))
+  if (start === -1 || !words.slice(0, start).every((word) => /^(?:[A-Z_]+=.*|\$|\||exec|.*\|)$/.test(word)))
+    return undefined
+  const end = words.findIndex(
+    (word, at) => at > start && /^(?:[|>;&#<]|\d?>)/.test(word) && !/^<[a-z]/.test(word),
+  )
+  return words.slice(start, end === -1 ? undefined : end).map((word) => word.replaceAll(/^\[|\]$/g, ''))
+}

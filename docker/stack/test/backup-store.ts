@@ -1,7 +1,7 @@
 import {
   DeleteObjectCommand,
   GetObjectCommand,
-  ListObjectsV2Command,
+  paginateListObjectsV2,
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3'
@@ -29,7 +29,7 @@ export class BackupStore {
     )
   }
 
-  close(): void {
+  [Symbol.dispose](): void {
     this.#s3.destroy()
   }
 
@@ -39,9 +39,16 @@ export class BackupStore {
     return [...new Set(keys.map((key) => key.slice(0, key.lastIndexOf('/') + 1)))].toSorted()
   }
 
+  /** Those of them that are backups: a set without a manifest is none. */
+  async published(database: string): Promise<string[]> {
+    const keys = await this.#keys(`main/logical/${database}/`)
+    const manifests = keys.filter((key) => key.endsWith('/manifest.json'))
+    return manifests.map((key) => key.slice(0, key.lastIndexOf('/') + 1)).toSorted()
+  }
+
   /** Flips a bit in the middle of an object, and returns what puts it right again. */
   async damage(key: string): Promise<() => Promise<void>> {
-    const before = await this.#read(key)
+    const before = await this.read(key)
     const after = Uint8Array.from(before)
     after[after.length >> 1]! ^= 1
     await this.#write(key, after)
@@ -51,12 +58,12 @@ export class BackupStore {
   /** Copies a set as one that was taken so many days before, and returns its folder. */
   async copyIntoPast(set: string, days: number): Promise<string> {
     const { id, startedAt, finishedAt, ...manifest } = JSON.parse(
-      Buffer.from(await this.#read(`${set}manifest.json`)).toString(),
+      Buffer.from(await this.read(`${set}manifest.json`)).toString(),
     ) as Record<'id' | 'startedAt' | 'finishedAt', string> & { objects: { name: string }[] }
     const earlier = (time: string): string => new Date(Date.parse(time) - days * DAY_MS).toISOString()
     const past = earlier(startedAt).slice(0, 19).replaceAll(/[-:]/g, '') + id.slice(15)
     const folder = set.replace(id, past)
-    for (const { name } of manifest.objects) await this.#write(folder + name, await this.#read(set + name))
+    for (const { name } of manifest.objects) await this.#write(folder + name, await this.read(set + name))
     const copied = { ...manifest, id: past, startedAt: earlier(startedAt), finishedAt: earlier(finishedAt) }
     await this.#write(`${folder}manifest.json`, Buffer.from(JSON.stringify(copied)))
     return folder
@@ -68,11 +75,13 @@ export class BackupStore {
   }
 
   async #keys(Prefix: string): Promise<string[]> {
-    const { Contents = [] } = await this.#s3.send(new ListObjectsV2Command({ Bucket: BUCKET, Prefix }))
-    return Contents.map(({ Key }) => Key!)
+    const keys: string[] = []
+    const pages = paginateListObjectsV2({ client: this.#s3 }, { Bucket: BUCKET, Prefix })
+    for await (const { Contents = [] } of pages) keys.push(...Contents.map(({ Key }) => Key!))
+    return keys
   }
 
-  async #read(Key: string): Promise<Uint8Array> {
+  async read(Key: string): Promise<Uint8Array> {
     const { Body } = await this.#s3.send(new GetObjectCommand({ Bucket: BUCKET, Key }))
     return Body!.transformToByteArray()
   }

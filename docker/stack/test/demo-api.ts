@@ -13,6 +13,8 @@ interface Note {
 export interface DemoApi {
   post(notes: readonly Omit<Note, 'id'>[]): Promise<Note[]>
   search(words: string): Promise<Note[]>
+  /** Rejects unless the answer to GET says that all is well. */
+  expect(path: string): Promise<void>
 }
 
 const SITE = 'api.localhost'
@@ -26,17 +28,22 @@ export async function demoApi(stack: Stack): Promise<DemoApi> {
     headers: { host: SITE },
     ca: await stack.secret('ca.crt'),
   }
-  const call = async (method: string, path: string, body?: unknown): Promise<Note[]> => {
-    const sent = request({ ...options, method, path }).end(
-      body === undefined ? undefined : JSON.stringify(body),
-    )
+  const ask = async (method: string, path: string, body?: unknown): Promise<string> => {
+    const sent = request({ ...options, method, path, timeout: 60_000 })
+    sent.on('timeout', () => sent.destroy(new Error(`${method} ${path}: no answer for 60 s`)))
+    sent.end(body === undefined ? undefined : JSON.stringify(body))
     const [response] = (await once(sent, 'response')) as [IncomingMessage]
     const answer = await text(response)
     if (response.statusCode! >= 400) throw new Error(`${method} ${path}: ${response.statusCode} ${answer}`)
-    return JSON.parse(answer) as Note[]
+    return answer
   }
+  const notes = async (...call: Parameters<typeof ask>): Promise<Note[]> =>
+    JSON.parse(await ask(...call)) as Note[]
   return {
-    post: (notes) => call('POST', '/notes', notes),
-    search: (words) => call('GET', `/notes?search=${encodeURIComponent(words)}`),
+    post: (body) => notes('POST', '/notes', body),
+    search: (words) => notes('GET', `/notes?search=${encodeURIComponent(words)}`),
+    async expect(path) {
+      await ask('GET', path)
+    },
   }
 }

@@ -1,8 +1,8 @@
 import { vi } from 'vitest'
 import { WAIT, type Stack } from './stack.ts'
 
-async function fetchJson<T>(url: string): Promise<T> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(10_000) })
+async function fetchJson<T>(url: string, init: RequestInit = {}): Promise<T> {
+  const response = await fetch(url, { ...init, signal: AbortSignal.timeout(10_000) })
   if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`)
   return (await response.json()) as T
 }
@@ -23,8 +23,10 @@ export class Prometheus {
     return new Prometheus(`http://127.0.0.1:${await stack.port('prometheus', 9090)}/api/v1`)
   }
 
-  async query(expression: string): Promise<Sample[]> {
-    const url = `${this.#url}/query?query=${encodeURIComponent(expression)}`
+  /** As of now, or as of so many seconds since 1970. */
+  async query(expression: string, atSeconds?: number): Promise<Sample[]> {
+    const time = atSeconds === undefined ? '' : `&time=${atSeconds}`
+    const url = `${this.#url}/query?query=${encodeURIComponent(expression)}${time}`
     return (await fetchJson<{ data: { result: Sample[] } }>(url)).data.result
   }
 
@@ -44,6 +46,43 @@ export interface Alert {
   readonly status: 'firing' | 'resolved'
   readonly labels: Record<string, string>
   readonly annotations: Record<string, string>
+}
+
+export class Alertmanager {
+  readonly #url: string
+
+  private constructor(url: string) {
+    this.#url = url
+  }
+
+  static async of(stack: Stack): Promise<Alertmanager> {
+    return new Alertmanager(`http://127.0.0.1:${await stack.port('alertmanager', 9093)}/api/v2`)
+  }
+
+  /** The names of the alerts that fire now. */
+  async firing(): Promise<string[]> {
+    const alerts = await fetchJson<{ labels: Record<string, string> }[]>(`${this.#url}/alerts`)
+    return alerts.map(({ labels }) => labels['alertname']!)
+  }
+
+  /** Silences one alert for a day, and returns the silence's id. */
+  async silence(alertname: string): Promise<string> {
+    const body = JSON.stringify({
+      matchers: [{ name: 'alertname', value: alertname, isRegex: false, isEqual: true }],
+      startsAt: new Date().toISOString(),
+      endsAt: new Date(Date.now() + 86_400_000).toISOString(),
+      createdBy: 'a test',
+      comment: 'somebody works on it',
+    })
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body }
+    return (await fetchJson<{ silenceID: string }>(`${this.#url}/silences`, init)).silenceID
+  }
+
+  /** The ids of the silences that are in force. */
+  async silences(): Promise<string[]> {
+    const all = await fetchJson<{ id: string; status: { state: string } }[]>(`${this.#url}/silences`)
+    return all.filter(({ status }) => status.state === 'active').map(({ id }) => id)
+  }
 }
 
 /** The receiver of Alertmanager's webhooks. */

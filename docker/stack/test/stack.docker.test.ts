@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { auditSource, parsePgbouncerIni } from '@ops/pgbouncer-audit'
 import { checkPooling, sizePools } from '@ops/pgbouncer-stats'
@@ -8,7 +9,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { dashboardQueries } from '../../grafana/src/index.ts'
 import { BackupStore } from './backup-store.ts'
 import { demoApi, type DemoApi } from './demo-api.ts'
-import { Inbox, Prometheus, type Alert } from './prometheus.ts'
+import { Alertmanager, Inbox, Prometheus, type Alert } from './prometheus.ts'
+import { LIFE_SIGNS, SERVICES, type Service } from './life-signs.ts'
+import { SteadyWriter } from './steady-writer.ts'
 import { checkComposeFiles, Stack, WAIT } from './stack.ts'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
@@ -34,7 +37,7 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  store?.close()
+  store?.[Symbol.dispose]()
   await stack?.stop()
 })
 
@@ -433,6 +436,115 @@ describe('with a backup every five seconds, an alert arrives, and is taken back'
     expect(said.annotations['summary']).toMatch(drill.summary)
     expect(takenBack.labels).toEqual(said.labels)
   })
+})
+
+describe('a service that is killed', () => {
+  /** How long it stays dead. */
+  const DEAD_MS = Number(process.env['OPS_STACK_DEAD_SECONDS'] ?? 20) * 1000
+
+  /** What has to be said while it is dead. The demo API has no alert, and who watches has nobody to watch it. */
+  const ALERTS: Partial<Record<Service, Record<string, string>>> = {
+    postgres: { alertname: 'PostgresDown', instance: 'postgres:5432' },
+    pgbouncer: { alertname: 'PgBouncerDown', instance: 'pgbouncer:6432' },
+    s3: { alertname: 'BackupFailed', database: 'app' },
+    'ops-worker': { alertname: 'PostgresBackupOld' },
+    caddy: { alertname: 'CertificateProbeFailing', target: 'api.localhost:8443' },
+    'postgres-exporter': { alertname: 'PostgresDown', instance: 'postgres:5432' },
+  }
+  let silence: string
+
+  beforeAll(async () => {
+    if (!hasDocker) return
+    await stack.up({ TEST_BACKUP_SCHEDULE: '*/5 * * * * *' })
+    await stack.untilHealthy()
+    await untilAlive()
+    await untilNothingFires()
+    silence = await (await Alertmanager.of(stack)).silence('Nothing')
+  })
+
+  afterAll(async () => {
+    // What was started anew has another port.
+    if (hasDocker) prometheus = await Prometheus.of(stack)
+  })
+
+  /** Waits for everything that the stack does, but for what needs the one that is dead. */
+  async function untilAlive(dead?: Service): Promise<void> {
+    const signs = LIFE_SIGNS.filter(({ needs }) => dead === undefined || !needs.includes(dead))
+    await Promise.all(
+      signs.map((sign) =>
+        vi.waitFor(
+          () => sign.see(stack).catch((cause: unknown) => Promise.reject(new Error(sign.name, { cause }))),
+          WAIT,
+        ),
+      ),
+    )
+  }
+
+  async function untilNothingFires(): Promise<void> {
+    const [watch, manager] = [await Prometheus.of(stack), await Alertmanager.of(stack)]
+    await vi.waitFor(async () => {
+      const firing = await watch.query('ALERTS{alertstate="firing"}')
+      expect(firing.map(({ metric }) => metric['alertname'])).toEqual([])
+      expect(await manager.firing()).toEqual([])
+    }, WAIT)
+  }
+
+  async function backups(): Promise<string[]> {
+    using current = await BackupStore.of(stack)
+    return current.published('app')
+  }
+
+  /** When each service but one was started, if it runs. */
+  async function lives(except: Service): Promise<Record<string, string>> {
+    const containers = (await stack.inspect()).map(({ Config, State }) => [
+      Config.Labels['com.docker.compose.service']!,
+      State.Status === 'running' ? State.StartedAt : State.Status,
+    ])
+    return Object.fromEntries(containers.filter(([service]) => service !== except))
+  }
+
+  it.each(SERVICES.map((service) => ({ service, alert: ALERTS[service] })))(
+    '$service: the rest goes on, nothing is lost, and everything heals by itself',
+    { timeout: 1_200_000 },
+    async ({ service, alert }) => {
+      // Alertmanager writes down once a minute what it was told.
+      await vi.waitFor(
+        () => stack.exec('alertmanager', 'grep', '-q', silence, '/var/lib/alertmanager/silences'),
+        WAIT,
+      )
+      const [backupsBefore, livesBefore, said] = [await backups(), await lives(service), await inbox.size()]
+      await using writer = new SteadyWriter(stack)
+      await vi.waitFor(() => expect(writer.confirmed.length).toBeGreaterThanOrEqual(2), WAIT)
+
+      const killedAt = Date.now() / 1000
+      await stack.compose('kill', service)
+      try {
+        const deadForLong = pause(DEAD_MS)
+        await untilAlive(service)
+        if (alert !== undefined) await inbox.arrival('firing', alert, said)
+        await deadForLong
+        await untilAlive(service)
+        expect(await lives(service)).toEqual(livesBefore)
+      } finally {
+        // As after a restart of the machine: who is killed by hand is not started by a restart policy.
+        await stack.compose('start', service)
+      }
+
+      await stack.untilHealthy()
+      await untilAlive()
+      const revived = await backups()
+      expect(revived).toEqual(expect.arrayContaining(backupsBefore))
+      await vi.waitFor(async () => expect((await backups()).length).toBeGreaterThan(revived.length), WAIT)
+      const confirmed = [...writer.confirmed]
+      await vi.waitFor(() => expect(writer.confirmed.length).toBeGreaterThan(confirmed.length), WAIT)
+      const stored = new Set((await stack.sql('SELECT id FROM note')).split('\n'))
+      expect(confirmed.filter((id) => !stored.has(id))).toEqual([])
+      const watch = await Prometheus.of(stack)
+      expect(await watch.query('count_over_time(up{job="prometheus"}[20s])', killedAt)).toHaveLength(1)
+      expect(await (await Alertmanager.of(stack)).silences()).toContain(silence)
+      await untilNothingFires()
+    },
+  )
 })
 
 describe('the rules', () => {

@@ -47,6 +47,7 @@ export interface Container {
   readonly State: {
     readonly Status: string
     readonly ExitCode: number
+    readonly StartedAt: string
     readonly Health?: { readonly Status: string }
   }
 }
@@ -55,6 +56,8 @@ export interface Container {
 export class Stack {
   readonly #secrets: string
   readonly #env: Record<string, string>
+  /** By service and port inside; whatever starts or ends a container may change them. */
+  readonly #ports = new Map<string, Promise<number>>()
 
   private constructor(secrets: string) {
     this.#secrets = secrets
@@ -89,6 +92,7 @@ export class Stack {
   }
 
   async compose(...args: string[]): Promise<string> {
+    if (['up', 'start', 'stop', 'kill'].includes(args[0]!)) this.#ports.clear()
     const files = FILES.flatMap((file) => ['--file', DOCKER + file])
     const { stdout } = await run('docker', ['compose', ...files, ...args], {
       env: { ...process.env, ...this.#env },
@@ -106,7 +110,15 @@ export class Stack {
     return this.exec('postgres', 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', database, '-c', statement)
   }
 
-  async port(service: string, inside: number): Promise<number> {
+  port(service: string, inside: number): Promise<number> {
+    const key = `${service}:${inside}`
+    const known = this.#ports.get(key) ?? this.#lookUpPort(service, inside)
+    this.#ports.set(key, known)
+    known.catch(() => this.#ports.delete(key))
+    return known
+  }
+
+  async #lookUpPort(service: string, inside: number): Promise<number> {
     const address = await this.compose('port', service, String(inside))
     return Number(/:(\d+)\s*$/.exec(address)![1])
   }
@@ -127,12 +139,12 @@ export class Stack {
   async connector(
     service: 'pgbouncer' | 'postgres',
     user = 'app',
-    { tls = true }: { tls?: boolean } = {},
+    { tls = true, database = 'app' }: { tls?: boolean; database?: string } = {},
   ): Promise<() => Promise<Client>> {
     const config: ClientConfig = {
       host: '127.0.0.1',
       port: await this.port(service, service === 'postgres' ? 5432 : 6432),
-      database: 'app',
+      database,
       user,
       password: await this.secret(user),
       ssl: tls && { ca: await this.secret('ca.crt'), servername: service },

@@ -69,6 +69,9 @@ export class Notes {
   async #inTransaction<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect()
     let failure: Error | undefined
+    // The pool listens only to clients that nobody uses; a loss that nobody hears of would end the process.
+    const onLoss = (error: Error): void => void (failure = error)
+    client.on('error', onLoss)
     try {
       await client.query('BEGIN')
       const result = await work(client)
@@ -79,6 +82,7 @@ export class Notes {
       await client.query('ROLLBACK').catch((lost: Error) => (failure = lost))
       throw error
     } finally {
+      client.off('error', onLoss)
       client.release(failure)
     }
   }

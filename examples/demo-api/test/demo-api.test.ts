@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { auditSource, createProfile } from '@ops/pgbouncer-audit'
 import { startPgBouncer, startPostgres, type PgBouncer, type Postgres } from '@ops/testbed'
-import { Pool } from 'pg'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Client, Pool } from 'pg'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { Notes, type Note } from '../src/notes.ts'
 import { createApi } from '../src/server.ts'
 
@@ -94,6 +94,23 @@ describe('the demo API, through PgBouncer in transaction mode', () => {
       'app',
     )
     expect(Number(row!['count'])).toBeLessThanOrEqual(2)
+  })
+
+  it('answers, and lives on, when the server is lost in the middle of a transaction', async () => {
+    const blocker = new Client({ connectionString: postgres.url('app') })
+    await blocker.connect()
+    await blocker.query('BEGIN; LOCK TABLE note IN ACCESS EXCLUSIVE MODE')
+    const lost = post({ body: 'lost' })
+    await vi.waitFor(async () => {
+      const ended = await postgres.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'app' AND wait_event_type = 'Lock'`,
+      )
+      expect(ended).toHaveLength(1)
+    }, 30_000)
+    expect((await lost).status).toBe(503)
+    await blocker.end()
+    expect((await post({ body: 'back again' })).status).toBe(201)
+    expect(await read('/notes?search=lost')).toEqual([])
   })
 
   it('is ready while queries come back', async () => {

@@ -1,8 +1,7 @@
 #!/usr/bin/env node
-import { Argument } from 'commander'
+import { Argument, type Command } from 'commander'
 import { EXIT, runCli, UsageError, type CliContext } from '@ops/internal-cli'
-import { loadConfig } from './config.ts'
-import type { Config } from './config-schema.ts'
+import { loadConfig, type Config } from './config.ts'
 import { RUNNABLE, runNow } from './run-now.ts'
 import { serve } from './serve.ts'
 import { isWorkerError } from './worker-error.ts'
@@ -26,15 +25,21 @@ runCli(import.meta.url, {
     program
       .command('serve', { isDefault: true })
       .description('run every job on its schedule, and serve /metrics, /healthz and /readyz')
-      .action(async () => serve(await configured(), context))
+      // What is no command goes to the default one, as an argument.
+      .argument('[words...]')
+      .usage('[options]')
+      .action(async ([word]: readonly string[]) => {
+        if (word !== undefined) throw unknownCommand(word, program)
+        await serve(await configured(), context)
+      })
 
     program
       .command('run')
       .description('run jobs now, whether or not they are due; retention follows backups. Prints JSON')
       .addArgument(new Argument('<job>').choices(Object.keys(RUNNABLE)))
       .option('--database <name>', 'only of this database')
-      .action(async (job: keyof typeof RUNNABLE, { database }: { database?: string }) => {
-        const outcomes = await runNow(await configured(), job, database, context)
+      .action(async (job: string, { database }: { database?: string }) => {
+        const outcomes = await runNow(await configured(), { job, database }, context)
         await context.printJson(outcomes)
         if (outcomes.some(({ error }) => error !== undefined)) context.exitWith(EXIT.failed)
       })
@@ -49,6 +54,11 @@ runCli(import.meta.url, {
     program.addHelpText('after', HELP)
   },
 })
+
+function unknownCommand(word: string, program: Command): UsageError {
+  const names = program.commands.map((command) => command.name())
+  return new UsageError(`unknown command "${word}"; the commands are ${names.join(', ')}`)
+}
 
 /** One line for each problem, and then how many there are. */
 async function configOf(file: string | undefined, context: CliContext): Promise<Config> {

@@ -2,11 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { loadConfig, SETTINGS } from './config.ts'
-import type { Config } from './config-schema.ts'
+import { loadConfig, SETTINGS, type Config } from './config.ts'
 
 const LEAST = {
-  OPS_WORKER_DATABASES: 'app',
   OPS_WORKER_STORE_URL: 'file:///var/backups',
   OPS_WORKER_POSTGRES_URL: 'postgres://backup@db/postgres',
 }
@@ -30,10 +28,11 @@ async function problemsOf(env: NodeJS.ProcessEnv, file?: string): Promise<readon
 }
 
 describe('the configuration', () => {
-  it('needs no more than databases, a store and a server', async () => {
+  it('needs no more than a store and a server', async () => {
     expect(await loadConfig({ env: LEAST })).toMatchObject({
       cluster: 'main',
-      databases: ['app'],
+      databases: ['*'],
+      exclude: [],
       listen: { host: '127.0.0.1', port: 8080 },
       shutdown: 30_000,
       postgres: { host: 'db', user: 'backup', database: 'postgres' },
@@ -68,6 +67,7 @@ pgbouncer: { url: 'postgres://stats@pooler:6432/pgbouncer' }
 
   it('takes every secret from a file, by a variable or by a key', async () => {
     const secret = await fileWith('secret', 'a b: {c}\n')
+    const url = await fileWith('webhook', 'https://hooks.example.com/T0/x\n')
     const secrets = SETTINGS.filter(({ isSecret }) => isSecret)
     expect(secrets.map(({ path }) => path.join('.'))).toEqual([
       'store.secretAccessKey',
@@ -75,18 +75,21 @@ pgbouncer: { url: 'postgres://stats@pooler:6432/pgbouncer' }
       'drill.password',
       'drill.identity',
       'pgbouncer.password',
+      'webhook.url',
       'status.password',
     ])
     const env = {
       ...LEAST,
       OPS_WORKER_PGBOUNCER_URL: 'postgres://stats@pooler/pgbouncer',
       ...Object.fromEntries(secrets.map(({ variable }) => [`${variable}_FILE`, secret])),
+      OPS_WORKER_WEBHOOK_URL_FILE: url,
     }
     const expected = {
       store: { secretAccessKey: 'a b: {c}' },
       postgres: { password: 'a b: {c}' },
       drill: { password: 'a b: {c}', identity: 'a b: {c}' },
       pgbouncer: { password: 'a b: {c}' },
+      webhook: { url: 'https://hooks.example.com/T0/x', format: 'json', notify: 'failure' },
       status: { user: 'ops', password: 'a b: {c}' },
     }
     expect(await loadConfig({ env })).toMatchObject(expected)
@@ -98,6 +101,7 @@ store: { url: 'file:///var/backups', secretAccessKeyFile: ${secret} }
 postgres: { url: 'postgres://backup@db/postgres', passwordFile: ${secret} }
 drill: { passwordFile: ${secret}, identityFile: ${secret} }
 pgbouncer: { url: 'postgres://stats@pooler/pgbouncer', passwordFile: ${secret} }
+webhook: { urlFile: ${url} }
 status: { passwordFile: ${secret} }
 `,
     )
@@ -106,7 +110,6 @@ status: { passwordFile: ${secret} }
 
   it('lists everything that is wrong at once', async () => {
     expect(await problemsOf({})).toEqual([
-      'databases (OPS_WORKER_DATABASES): it is missing',
       'store.url (OPS_WORKER_STORE_URL): it is missing',
       'postgres.url (OPS_WORKER_POSTGRES_URL): it is missing',
     ])
@@ -115,6 +118,12 @@ status: { passwordFile: ${secret} }
   it.each([
     ['CLUSTER', 'a/b', /^cluster .*letters/],
     ['DATABASES', ' , ', /^databases /],
+    ['DATABASES', 'shop.*', /^databases\.0: .*a dot stands in quotes/],
+    ['EXCLUDE', '"shop', /^exclude\.0: .*quotes are closed/],
+    ['WEBHOOK_URL', 'hooks.example.com', /^webhook\.url .*https:/],
+    ['WEBHOOK_URL', 'file:///etc/passwd', /^webhook\.url .*https:/],
+    ['WEBHOOK_FORMAT', 'json', /^webhook\.url .*https:/],
+    ['OBJECTIVES_BACKUP_AGE', 'soon', /^objectives\.backupAge .*duration/],
     ['TIME_ZONE', 'Mars/Olympus', /^timeZone .*Mars/],
     ['LISTEN', '8080', /^listen .*ADDRESS:PORT/],
     ['LISTEN', '127.0.0.1:99999', /^listen .*ADDRESS:PORT/],

@@ -1,159 +1,141 @@
-import { readFile } from 'node:fs/promises'
-import { errorMessage } from '@ops/internal-error'
-import { parse } from 'yaml'
+import { parseTarget } from '@ops/cert-probe'
+import {
+  checkedText,
+  duration,
+  listenAddress,
+  name,
+  readConfig,
+  secret,
+  settingsOf,
+  text,
+  timeZone,
+  type Setting,
+} from '@ops/internal-config'
+import { checkPattern } from '@ops/internal-jobs'
+import { openStore } from '@ops/object-store'
+import { parseConnectionUri } from '@ops/pg-backup'
+import { parseConnectionUrl } from '@ops/pgbouncer-stats'
+import { parsePolicy } from '@ops/s3-retention'
 import { z } from 'zod'
-import { configSchema, type Config } from './config-schema.ts'
+import { checkDatabasePattern } from './databases.ts'
 import { WorkerError } from './worker-error.ts'
 
-/** One key that has a value of its own. */
-export interface Setting {
-  readonly path: readonly string[]
-  /** `store.secretAccessKey` is `OPS_WORKER_STORE_SECRET_ACCESS_KEY`. */
-  readonly variable: string
-  readonly kind: 'text' | 'list' | 'value'
-  /** It can also be read from a file: by `…_FILE` in the environment, or `…File` in the configuration file. */
-  readonly isSecret: boolean
-}
+const schedule = text(checkPattern)
+const postgresUrl = text(parseConnectionUri)
+const pattern = checkedText(checkDatabasePattern)
 
-export const SETTINGS: readonly Setting[] = [...settingsOf(configSchema, [])]
+const webhookUrl = z
+  .url({ protocol: /^https?$/, error: 'it must be https://… or http://…' })
+  .meta({ secret: true })
 
-export interface LoadConfigOptions {
-  /** YAML, and so JSON too. @default none: everything comes from the environment */
-  readonly file?: string
-  readonly env: NodeJS.ProcessEnv
-}
+/** A section that has to be there: what must be in it is named then. */
+const MISSING = {} as never
 
-/**
- * Reads the configuration: the environment goes before the file, the file before the defaults.
- * Rejects with `WORKER_CONFIG_INVALID` and every problem that there is.
- */
-export async function loadConfig({ file, env }: LoadConfigOptions): Promise<Config> {
-  const problems: string[] = []
-  const raw = file === undefined ? {} : await readYaml(file, problems)
-  await readSecretFiles(raw, problems)
-  await readEnvironment(raw, env, problems)
-  const result = await configSchema.safeParseAsync(raw, {
-    error: ({ input }) => (input === undefined ? 'it is missing' : undefined),
-  })
-  for (const { path, message } of result.error?.issues ?? [])
-    problems.push(describe(path.map(String), message))
-  if (problems.length > 0 || result.data === undefined) throw invalid(problems)
-  return result.data
-}
+/** Everything that can be configured. Times are texts such as `30s`, `10m` or `8d`, and milliseconds once they were read. */
+const configSchema = z.strictObject({
+  cluster: z
+    .string()
+    .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/, 'it must be made of letters, digits, "_", "." and "-"')
+    .default('main'),
+  databases: z.array(pattern).min(1).default(['*']),
+  exclude: z.array(pattern).default([]),
+  timeZone: timeZone.prefault('UTC'),
+  listen: listenAddress.prefault('127.0.0.1:8080'),
+  logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  concurrency: z.int().min(1).default(1),
+  shutdown: duration.prefault('30s'),
+  store: z
+    .strictObject({
+      url: checkedText(async (url) => (await openStore(url))[Symbol.asyncDispose]()),
+      accessKeyId: name.optional(),
+      secretAccessKey: secret.optional(),
+    })
+    .prefault(MISSING),
+  postgres: z
+    .strictObject({ url: postgresUrl, password: secret.optional() })
+    .transform(({ url, password }) => ({ ...url, password: password ?? url.password }))
+    .prefault(MISSING),
+  backup: z
+    .strictObject({
+      schedule: schedule.prefault('0 2 * * *'),
+      jitter: duration.prefault('0s'),
+      jobs: z.int().min(1).default(1),
+      globals: z.boolean().default(false),
+      recipients: z.array(name).min(1).optional(),
+    })
+    .prefault({}),
+  retention: z
+    .strictObject({
+      policy: text(parsePolicy).prefault('keep 30d'),
+      apply: z.boolean().default(true),
+    })
+    .prefault({}),
+  drill: z
+    .strictObject({
+      schedule: schedule.prefault('0 4 * * 0'),
+      jitter: duration.prefault('0s'),
+      target: z.enum(['local', 'container', 'server']).default('local'),
+      image: name.optional(),
+      url: postgresUrl.optional(),
+      password: secret.optional(),
+      identity: secret.optional(),
+      maxAge: duration.optional(),
+      maxRecovery: duration.optional(),
+    })
+    .refine(({ target, image }) => target !== 'container' || image !== undefined, {
+      path: ['image'],
+      message: 'a drill in a container needs the image, such as postgres:17',
+    })
+    .refine(({ target, url }) => target !== 'server' || url !== undefined, {
+      path: ['url'],
+      message: 'a drill on a server needs its URL',
+    })
+    .prefault({}),
+  certificates: z
+    .strictObject({
+      schedule: schedule.prefault('*/10 * * * *'),
+      jitter: duration.prefault('0s'),
+      targets: z.array(checkedText(parseTarget)).default([]),
+      file: name.optional(),
+      caddy: z.url().optional(),
+      caFile: name.optional(),
+      timeout: duration.prefault('10s'),
+    })
+    .prefault({}),
+  pgbouncer: z
+    .strictObject({ url: text((url) => parseConnectionUrl(url, {})), password: secret.optional() })
+    .transform(({ url, password }) => ({ ...url, password: password ?? url.password }))
+    .optional(),
+  webhook: z
+    .strictObject({
+      url: webhookUrl,
+      format: z.enum(['json', 'slack']).default('json'),
+      notify: z.enum(['failure', 'always']).default('failure'),
+    })
+    .optional(),
+  status: z.strictObject({ user: name.default('ops'), password: secret }).optional(),
+  objectives: z
+    .strictObject({ backupAge: duration.prefault('26h'), proofAge: duration.prefault('8d') })
+    .prefault({}),
+  discovery: z.strictObject({ schedule: schedule.prefault('*/5 * * * *') }).prefault({}),
+  inventory: z.strictObject({ schedule: schedule.prefault('*/15 * * * *') }).prefault({}),
+  lease: z
+    .strictObject({ ttl: duration.prefault('3m'), clockSkew: duration.prefault('30s') })
+    .transform(({ ttl, clockSkew }) => ({ ttlMs: ttl, clockSkewMs: clockSkew }))
+    .prefault({}),
+  retry: z.strictObject({ delay: duration.prefault('1m'), maxDelay: duration.prefault('1h') }).prefault({}),
+})
 
-function invalid(problems: readonly string[]): WorkerError {
-  const message = `the configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}: ${problems.join('; ')}`
-  return new WorkerError('WORKER_CONFIG_INVALID', message, { details: { problems } })
-}
+export type Config = z.output<typeof configSchema>
 
-type Section = Record<string, unknown>
+/** Each key is also a variable: `store.url` is `OPS_WORKER_STORE_URL`. */
+export const SETTINGS: readonly Setting[] = settingsOf(configSchema, 'OPS_WORKER')
 
-async function readYaml(file: string, problems: string[]): Promise<Section> {
-  try {
-    const content: unknown = parse(await readFile(file, 'utf8')) ?? {}
-    if (isSection(content)) return content
-    problems.push(`${file}: it must be a mapping of keys to values`)
-  } catch (error) {
-    // Beyond its first line, the parser's message repeats the file, which may have a secret in it.
-    problems.push(`${file}: ${errorMessage(error).split('\n')[0]}`)
-  }
-  return {}
-}
-
-/** `passwordFile: /run/secrets/x` is `password` with what is in that file. */
-async function readSecretFiles(raw: Section, problems: string[]): Promise<void> {
-  for (const { path, isSecret } of SETTINGS) {
-    const parent = sectionAt(raw, path.slice(0, -1))
-    const key = `${path.at(-1)}File`
-    const file = parent?.[key]
-    if (!isSecret || parent === undefined || file === undefined) continue
-    delete parent[key]
-    const secret = await readSecret(file, [...path.slice(0, -1), key].join('.'), problems)
-    if (secret !== undefined) parent[path.at(-1)!] = secret
-  }
-}
-
-async function readEnvironment(raw: Section, env: NodeJS.ProcessEnv, problems: string[]): Promise<void> {
-  const known = new Set(['OPS_WORKER_CONFIG'])
-  for (const setting of SETTINGS) {
-    const { path, variable, isSecret } = setting
-    known.add(variable)
-    if (isSecret) known.add(`${variable}_FILE`)
-    const text = env[variable]
-    const file = isSecret ? env[`${variable}_FILE`] : undefined
-    if (text !== undefined) setAt(raw, path, valueOf(text, setting))
-    else if (file !== undefined) {
-      const secret = await readSecret(file, `${variable}_FILE`, problems)
-      if (secret !== undefined) setAt(raw, path, secret)
-    }
-  }
-  for (const variable of Object.keys(env)) {
-    if (variable.startsWith('OPS_WORKER_') && !known.has(variable))
-      problems.push(`${variable}: there is no such setting`)
-  }
-}
-
-async function readSecret(file: unknown, where: string, problems: string[]): Promise<string | undefined> {
-  try {
-    return (await readFile(String(file), 'utf8')).replace(/\r?\n$/, '')
-  } catch (error) {
-    problems.push(`${where}: ${errorMessage(error)}`)
-    return undefined
-  }
-}
-
-/** Texts as they are, lists by their commas, numbers and booleans as in YAML. */
-function valueOf(text: string, { kind }: Setting): unknown {
-  if (kind === 'text') return text
-  if (kind === 'value') return parse(text) as unknown
-  return text
-    .split(',')
-    .map((each) => each.trim())
-    .filter((each) => each !== '')
-}
-
-function* settingsOf(schema: unknown, path: readonly string[]): Generator<Setting> {
-  const { inner, isSecret } = unwrap(schema)
-  if (inner instanceof z.ZodObject) {
-    for (const [key, child] of Object.entries(inner.shape)) yield* settingsOf(child, [...path, key])
-    return
-  }
-  const words = path.map((key) => key.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase())
-  const isText = inner instanceof z.ZodString || inner instanceof z.ZodEnum || inner instanceof z.ZodURL
-  const kind = inner instanceof z.ZodArray ? 'list' : isText ? 'text' : 'value'
-  yield { path, variable: ['OPS_WORKER', ...words].join('_'), kind, isSecret }
-}
-
-/** What is under defaults, options and transformations. */
-function unwrap(schema: unknown): { inner: unknown; isSecret: boolean } {
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault)
-    return unwrap(schema.unwrap())
-  if (schema instanceof z.ZodPipe) return unwrap(schema.in)
-  return { inner: schema, isSecret: schema instanceof z.ZodType && schema.meta()?.['secret'] === true }
-}
-
-function sectionAt(raw: Section, path: readonly string[]): Section | undefined {
-  let section: unknown = raw
-  for (const key of path) section = isSection(section) ? section[key] : undefined
-  return isSection(section) ? section : undefined
-}
-
-function setAt(raw: Section, path: readonly string[], value: unknown): void {
-  let section = raw
-  for (const key of path.slice(0, -1)) {
-    if (!isSection(section[key])) section[key] = {}
-    section = section[key] as Section
-  }
-  section[path.at(-1)!] = value
-}
-
-function isSection(value: unknown): value is Section {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** A problem by the names that the reader knows: the key, and its variable where it has one. */
-function describe(path: readonly string[], message: string): string {
-  const setting = SETTINGS.find((each) => each.path.join('.') === path.join('.'))
-  const where = setting === undefined ? path.join('.') : `${path.join('.')} (${setting.variable})`
-  return where === '' ? message : `${where}: ${message}`
+/** The environment goes before the file. Rejects with `WORKER_CONFIG_INVALID` and every problem that there is. */
+export async function loadConfig(source: { file?: string; env: NodeJS.ProcessEnv }): Promise<Config> {
+  const { config, problems } = await readConfig({ ...source, schema: configSchema, prefix: 'OPS_WORKER' })
+  if (config !== undefined) return config
+  const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`
+  const message = `the configuration has ${count}: ${problems.join('; ')}`
+  throw new WorkerError('WORKER_CONFIG_INVALID', message, { details: { problems } })
 }

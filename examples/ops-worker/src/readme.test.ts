@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { Registry } from '@prometheus-io/client'
 import { expect, it } from 'vitest'
 import { SETTINGS } from './config.ts'
-import { createJobMetrics } from './job-metrics.ts'
+import { createJobMetrics } from '@ops/internal-jobs'
 import { workerErrorCodes } from './worker-error.ts'
 
 const readme: string = await readFile(new URL('../README.md', import.meta.url), 'utf8')

@@ -1,40 +1,49 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { CliContext } from '@ops/internal-cli'
 import { errorMessage } from '@ops/internal-error'
+import { runPsql } from '@ops/pg-backup'
 import { readReport } from '@ops/restore-verify'
-import { createStatusHandler } from '@ops/status-page'
+import { createStatusHandler, keepFor } from '@ops/status-page'
 import { pino } from 'pino'
-import type { Config } from './config-schema.ts'
-import { startHttpServer } from './http-server.ts'
-import { openWorker } from './open-worker.ts'
-import { createStatusReader } from './read-status.ts'
-import { createReadiness } from './readiness.ts'
-import { runSchedule } from './scheduler.ts'
-
-const POSTPONE_MS = 5000
+import type { Config } from './config.ts'
+import { createStatusReader } from './status.ts'
+import { openWorker, type Worker } from './worker.ts'
 
 /** Runs the jobs and the HTTP server until the signal aborts. */
 export async function serve(config: Config, { signal, env }: CliContext): Promise<void> {
   const logger = pino({ level: config.logLevel })
   await using worker = await openWorker({ config, env, logger })
-  const { registry, jobs } = worker
-  await using server = await startHttpServer({
-    ...config.listen,
-    routes: {
-      '/metrics': async () => ({ status: 200, type: registry.contentType, body: await registry.metrics() }),
-      '/healthz': async () => ({ status: 200, body: 'ok\n' }),
-      '/readyz': createReadiness(config, worker),
-    },
-    fallback: createStatusHandler({
-      readStatus: createStatusReader(config, worker),
-      readDrillReport: (drill) => readReport(worker.store, drill),
-      subscribe: (changed) => worker.activity.subscribe(changed),
-      auth: config.status,
-      onError: (error) => logger.error({ reason: errorMessage(error) }, 'the status cannot be read'),
-    }),
-    logger,
+  const { store, runner, registry } = worker
+  const ready = keepFor(READY_MS, () => problems(config, worker))
+  const showStatus = createStatusHandler({
+    readStatus: createStatusReader(config, worker),
+    readDrillReport: (drill) => readReport(store, drill),
+    subscribe: runner.subscribe,
+    auth: config.status,
+    onError: (error) => logger.error({ reason: errorMessage(error) }, 'the status cannot be read'),
   })
-  logger.info({ url: server.url, cluster: config.cluster, store: worker.store.url }, 'listening')
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const path = request.url?.split('?', 1)[0]
+    if (path === '/metrics') send(response, 200, await registry.metrics(), registry.contentType)
+    else if (path === '/healthz') send(response, 200, 'ok\n')
+    else if (path === '/readyz') {
+      const found = await ready()
+      send(response, found === '' ? 200 : 503, found === '' ? 'ready\n' : found)
+    } else if (!(await showStatus(request, response))) send(response, 404, 'not found\n')
+  }
+  const server = createServer((request, response) => {
+    handle(request, response).catch((error: unknown) => {
+      logger.error({ path: request.url, reason: errorMessage(error) }, 'a request failed')
+      if (response.headersSent) response.destroy()
+      else send(response, 500, 'this failed; the log says why\n')
+    })
+  }).listen(config.listen)
+  await once(server, 'listening')
+  const { address, family, port } = server.address() as AddressInfo
+  const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+  logger.info({ url, cluster: config.cluster, store: store.url }, 'listening')
 
   signal.addEventListener('abort', () => {
     logger.info({ withinMs: config.shutdown }, 'stopping')
@@ -43,13 +52,36 @@ export async function serve(config: Config, { signal, env }: CliContext): Promis
       process.exit(1)
     }, config.shutdown).unref()
   })
-  await runSchedule({
-    jobs,
-    takeTurn: (job) => worker.turns.take(job, { signal }),
-    postponeMs: Math.min(POSTPONE_MS, config.lease.ttlMs / 6),
-    clock: { now: Date.now, sleep: (ms, until) => sleep(ms, undefined, { signal: until }) },
-    logger,
-    signal,
-  })
+  await runner.run(worker.jobs, signal)
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
   logger.info({}, 'stopped')
+}
+
+const READY_MS = 15_000
+const PATIENCE_MS = 10_000
+
+/** Why the worker cannot do its work, one line each: store and server are asked. */
+async function problems({ cluster, postgres }: Config, { store, env }: Worker): Promise<string> {
+  const signal = AbortSignal.timeout(PATIENCE_MS)
+  const problemOf = (what: string, asked: Promise<unknown>): Promise<string> =>
+    asked.then(
+      () => '',
+      (error: unknown) => `${what}: ${errorMessage(error)}\n`,
+    )
+  const found = await Promise.all([
+    problemOf('store', store.head(`${cluster}/worker/ready`, { signal })),
+    problemOf('postgres', runPsql('SELECT 1', { connection: postgres, env, signal })),
+  ])
+  return found.join('')
+}
+
+function send(
+  response: ServerResponse,
+  status: number,
+  body: string,
+  type = 'text/plain; charset=utf-8',
+): void {
+  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) })
+  response.end(body)
 }

@@ -1,6 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { pathToFileURL } from 'node:url'
 import { openStore, type OpenedStore } from '@ops/object-store'
 import { listBackups, type ListedBackup } from '@ops/pg-backup'
@@ -19,7 +23,14 @@ const started = new AsyncDisposableStack()
 
 beforeAll(async () => {
   postgres = started.use(await startPostgres())
-  pgbouncer = started.use(await startPgBouncer({ postgres }))
+  pgbouncer = started.use(
+    await startPgBouncer({
+      postgres,
+      databases: {
+        tight: `host=${postgres.host} port=${postgres.port} dbname=app pool_size=2 pool_mode=transaction`,
+      },
+    }),
+  )
   s3 = started.use(await startS3())
   tls = started.use(await startTlsServer({ fault: 'expired' }))
   for (const database of ['app', 'shop']) {
@@ -150,7 +161,7 @@ describe('a worker', () => {
     })
     expect(status).toMatchObject({
       databases: [{ database: 'app', backups: [{ drill: { verdict: 'proven' } }], failures: [] }],
-      poolers: [{ pools: [{ database: 'pgbouncer' }] }],
+      retention: { isApplied: true },
       certificates: [{ state: 'critical', location: `127.0.0.1:${tls.port}` }],
     })
     expect(await first.get('/')).toMatchObject({
@@ -168,6 +179,109 @@ describe('a worker', () => {
     )
     expect(await second.metric(series('runs_total', 'backup', 'app'))).toBe(0)
     expect(await backups('app')).toHaveLength(1)
+  })
+
+  it('backs up every database that a pattern finds, and a new one as soon as it is there', async () => {
+    const { env, backups } = await newPlace()
+    const settings = {
+      ...env,
+      OPS_WORKER_DATABASES: 'found_*',
+      OPS_WORKER_EXCLUDE: 'found_not',
+      OPS_WORKER_DISCOVERY_SCHEDULE: '* * * * * *',
+      OPS_WORKER_DRILL_SCHEDULE: 'never',
+    }
+    await postgres.createDatabase('found_1')
+    await postgres.createDatabase('found_not')
+    const worker = await start(settings)
+    await untilDone(worker, 'backup', 'found_1')
+    await postgres.createDatabase('found_2')
+    await untilDone(worker, 'backup', 'found_2')
+    const { databases } = JSON.parse((await worker.get('/api/v1/status')).body) as {
+      databases: { database: string }[]
+    }
+    expect(databases.map(({ database }) => database)).toEqual(['found_1', 'found_2'])
+
+    await postgres.query('DROP DATABASE found_1')
+    await until(
+      async () => (await worker.metric(series('last_run_success', 'backup', 'found_1'))) === undefined,
+    )
+    expect(await backups('found_1')).toHaveLength(1)
+    expect(await backups('found_not')).toEqual([])
+    // A pattern that finds nothing is a failure, and what was found before stays.
+    await postgres.query('DROP DATABASE found_2')
+    await until(async () => (await worker.metric(series('last_run_success', 'databases'))) === 0)
+    expect(await worker.metric(series('last_run_success', 'backup', 'found_2'))).toBe(1)
+    expect((await worker.get('/metrics')).body).toMatch(
+      /^ops_worker_job_failures_total\{job="databases",database="",code="BACKUP_NO_DATABASE"\} /m,
+    )
+  })
+
+  it('keeps for hours how full the pools were and who waited', async () => {
+    const { env } = await newPlace()
+    const worker = await start({
+      ...env,
+      OPS_WORKER_BACKUP_SCHEDULE: 'never',
+      OPS_WORKER_DRILL_SCHEDULE: 'never',
+      OPS_WORKER_PGBOUNCER_URL: `postgres://${pgbouncer.statsUser}@${pgbouncer.host}:${pgbouncer.port}/pgbouncer`,
+      OPS_WORKER_PGBOUNCER_PASSWORD: pgbouncer.statsPassword,
+    })
+    interface Pooler {
+      readonly pools: readonly unknown[]
+      readonly history: readonly { saturation: number; clientsWaiting: number }[]
+    }
+    const pooler = async (): Promise<Pooler> => {
+      const status = JSON.parse((await worker.get('/api/v1/status')).body) as { poolers: Pooler[] }
+      return status.poolers[0]!
+    }
+    // The pool has two places; two clients take them, and a third one waits.
+    const clients = Array.from({ length: 3 }, () => new Client({ connectionString: pgbouncer.url('tight') }))
+    onTestFinished(async () => void (await Promise.allSettled(clients.map((client) => client.end()))))
+    for (const client of clients) await client.connect()
+    for (const client of clients.slice(0, 2)) await client.query('BEGIN')
+    const waiting = clients[2]!.query('SELECT 1')
+    await until(async () => (await pooler()).history.some(({ clientsWaiting }) => clientsWaiting === 1))
+    expect((await pooler()).pools).toMatchObject([
+      { database: 'tight', clientsActive: 2, clientsWaiting: 1, serversActive: 2, size: 2 },
+    ])
+    for (const client of clients.slice(0, 2)) await client.query('COMMIT')
+    await waiting
+    // What is over stays in the history.
+    await until(async () =>
+      (await pooler()).pools.every((pool) => JSON.stringify(pool).includes('"clientsWaiting":0')),
+    )
+    const { history } = await pooler()
+    expect(Math.max(...history.map(({ saturation }) => saturation))).toBe(1)
+    expect(Math.max(...history.map(({ clientsWaiting }) => clientsWaiting))).toBe(1)
+  })
+
+  it('tells a webhook of a backup that failed, and never shows its URL', async () => {
+    const told: { readonly event: string; readonly database: string }[] = []
+    const receiver = createServer((request, response) => {
+      void text(request).then((body) => {
+        told.push(JSON.parse(body) as (typeof told)[number])
+        response.end()
+      })
+    }).listen(0, '127.0.0.1')
+    await once(receiver, 'listening')
+    onTestFinished(() => void receiver.close())
+    const { port } = receiver.address() as AddressInfo
+    const { env } = await newPlace()
+    const folder = await mkdtemp(join(tmpdir(), 'ops-worker-webhook-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    await writeFile(join(folder, 'url'), `http://127.0.0.1:${port}/T0/hunter2\n`)
+    const worker = await start({
+      ...env,
+      OPS_WORKER_DATABASES: 'gone',
+      OPS_WORKER_DRILL_SCHEDULE: 'never',
+      OPS_WORKER_WEBHOOK_URL_FILE: join(folder, 'url'),
+    })
+    await until(() => told.length > 0)
+    expect(told[0]).toMatchObject({
+      event: 'backup.failed',
+      database: 'gone',
+      error: { code: 'BACKUP_CONNECT_FAILED' },
+    })
+    expect(worker.output() + (await worker.get('/api/v1/status')).body).not.toContain('hunter2')
   })
 
   it('shares the work with another: each job is done once', async () => {
@@ -235,6 +349,13 @@ describe('a worker', () => {
     await untilDone(worker, 'backup', 'app')
     await untilDone(worker, 'retention')
     expect(await backups('app')).toHaveLength(1)
+  })
+})
+
+it('says that a command is unknown, and which there are', async () => {
+  expect(await startCli(['nonsense'], {}).ended).toMatchObject({
+    code: 2,
+    stderr: 'ops-worker: unknown command "nonsense"; the commands are serve, run, check-config, completion\n',
   })
 })
 

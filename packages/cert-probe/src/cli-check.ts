@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { createProgressLine, EXIT, UsageError, type CliContext } from '@ops/internal-cli'
 import { addProbeFlags, probeOptions, type ProbeFlags } from './cli-probe-flags.ts'
+import type { CheckOutput } from './json-output.ts'
 import { discoverCaddy } from './discover-caddy.ts'
 import { probeMany, type ProbeManyOptions } from './probe-many.ts'
 import { reportTable } from './report-table.ts'
@@ -49,7 +50,7 @@ export function addCheckCommand(program: Command, context: CliContext): void {
     .addHelpText('after', CHECK_HELP)
     .action(async (targets: string[], flags: CheckFlags) => {
       const reports = await check(targets, flags, context)
-      if (flags.json === true) await context.printJson(reports)
+      if (flags.json === true) await context.printJson<CheckOutput>(reports)
       else await context.print(`${reportTable(reports, process.stdout, process.stdout.columns ?? 160)}\n`)
       context.exitWith(EXIT_OF_STATUS[worstStatus(reports.map((report) => report.status))])
     })
@@ -90,7 +91,7 @@ async function check(
     addresses: flags.addresses,
     concurrency: flags.concurrency,
     ...(flags.servername === undefined ? {} : { serverName: flags.servername }),
-    onReport: (_report, done, total) => progress.update(`${done} of ${total} targets`),
+    onReport: (_report, done, total) => progress.update({ doing: 'probing', done, total, unit: 'targets' }),
   }
   try {
     const reports = await probeMany(wanted, options)

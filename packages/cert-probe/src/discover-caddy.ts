@@ -11,6 +11,7 @@ export interface DiscoverCaddyOptions {
   readonly adminUrl?: string
   /** @default 10_000 */
   readonly timeoutMs?: number
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
 }
 

@@ -17,6 +17,7 @@ export interface DiscoveryOptions {
   readonly sans?: boolean
   /** Between two questions to Caddy. @default 600_000 */
   readonly intervalMs?: number
+  /** Told of the targets whenever they change, and at the start. */
   readonly onChange: (targets: DiscoveredTargets) => void
   /** The targets stay as they were, and the source is asked again. */
   readonly onError: (source: DiscoverySource, error: unknown) => void
@@ -41,7 +42,9 @@ export interface Discovery {
   learn(report: ProbeReport): void
   /** Whether each source could be read the last time. */
   sources(): { readonly source: DiscoverySource; readonly isFine: boolean }[]
+  /** Ends all watching. */
   stop(): Promise<void>
+  /** The same as `stop`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 

@@ -17,9 +17,13 @@ import { formatTarget } from './target.ts'
 
 /** Takes what there is to say, as `pino` and others do; a level that is not there is silent. */
 export interface Logger {
+  /** What helps to find a fault. */
   debug?(fields: object, message: string): void
+  /** What happened as it should. */
   info?(fields: object, message: string): void
+  /** What somebody should look at. */
   warn?(fields: object, message: string): void
+  /** What failed. */
   error?(fields: object, message: string): void
 }
 
@@ -45,6 +49,7 @@ export interface ExporterOptions {
   readonly timeoutOffsetSeconds?: number
   /** Probes on request at one time; more are answered with 503. @default 200 */
   readonly maxConcurrent?: number
+  /** Told of requests that fail and of lists that cannot be read; silent by default. */
   readonly logger?: Logger
 }
 
@@ -52,8 +57,11 @@ export interface ExporterOptions {
 export interface Exporter {
   /** Rejects with `CERT_PROBE_LISTEN_FAILED` when the port cannot be had. */
   start(): Promise<{ host: string; port: number }>
+  /** What `/metrics` shows from now on. */
   setTargets(targets: readonly string[]): void
+  /** Ends listening, and the probes under way. */
   stop(): Promise<void>
+  /** The same as `stop`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 

@@ -1,3 +1,7 @@
+/**
+ * When does which certificate expire, over every protocol and address.
+ * @module @ops/cert-probe
+ */
 export { probe, type ProbeOptions } from './probe.ts'
 export { probeMany, type ProbeManyOptions } from './probe-many.ts'
 export type { EndpointReport, Origin, ProbeReport, Status, Timings, VerifiedChain } from './report.ts'

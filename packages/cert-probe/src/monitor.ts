@@ -7,6 +7,7 @@ import { createTrustStore } from './trust.ts'
 
 /** Options of {@link createMonitor}. */
 export interface MonitorOptions extends Omit<ProbeOptions, 'signal' | 'allowAddress'> {
+  /** What is probed, as `probe` takes it. */
   readonly targets: readonly string[]
   /** Which addresses may be connected to for a target. @default all */
   readonly allowAddress?: (ip: string, target: string) => boolean
@@ -16,6 +17,7 @@ export interface MonitorOptions extends Omit<ProbeOptions, 'signal' | 'allowAddr
   readonly jitter?: number
   /** How many targets are probed at once. @default 100 */
   readonly concurrency?: number
+  /** Told of each report as it comes. */
   readonly onReport?: (report: ProbeReport) => void
   /** @default Math.random */
   readonly random?: () => number
@@ -23,6 +25,7 @@ export interface MonitorOptions extends Omit<ProbeOptions, 'signal' | 'allowAddr
 
 /** Probes targets over and over. */
 export interface Monitor {
+  /** Begins to probe, each target by its own turn. */
   start(): void
   /** The last report of each target that has been probed. */
   reports(): ProbeReport[]
@@ -30,6 +33,7 @@ export interface Monitor {
   setTargets(targets: readonly string[]): void
   /** Ends at once; probes under way are given up. */
   stop(): Promise<void>
+  /** The same as `stop`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 

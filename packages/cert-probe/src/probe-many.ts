@@ -7,6 +7,7 @@ import { createTrustStore } from './trust.ts'
 export interface ProbeManyOptions extends ProbeOptions {
   /** How many targets are probed at once. @default 100 */
   readonly concurrency?: number
+  /** Told of each report as it comes, with how many of all are done. */
   readonly onReport?: (report: ProbeReport, done: number, total: number) => void
 }
 

@@ -57,6 +57,7 @@ export interface ProbeOptions extends VerdictOptions {
   readonly kubernetes?: KubernetesOptions
   /** @default Date.now */
   readonly now?: () => number
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
 }
 

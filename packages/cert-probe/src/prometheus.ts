@@ -1,3 +1,7 @@
+/**
+ * The last reports of a monitor as metrics, on a registry that is passed in.
+ * @module @ops/cert-probe/prometheus
+ */
 import type { Discovery } from './discovery.ts'
 import type { Metric } from './exposition.ts'
 import { discoveryMetrics, monitorMetrics } from './monitor-metrics.ts'
@@ -5,7 +9,9 @@ import type { Monitor } from './monitor.ts'
 
 /** What is used of a gauge of `prom-client` or `@prometheus-io/client`. */
 export interface GaugeLike {
+  /** Forgets all series. */
   reset(): void
+  /** Sets one series. */
   set(labels: Record<string, string>, value: number): void
 }
 
@@ -22,9 +28,13 @@ export interface ClientLike<Registry> {
 
 /** Options of {@link registerCertProbeMetrics}. */
 export interface RegisterOptions<Registry> {
+  /** The module `prom-client` or `@prometheus-io/client`, whose classes make the metrics. */
   readonly client: ClientLike<Registry>
+  /** Where the metrics are registered. */
   readonly registry: Registry
+  /** Whose last reports are shown. */
   readonly monitor: Pick<Monitor, 'reports'>
+  /** Whose sources are shown as good or failed. */
   readonly discovery?: Pick<Discovery, 'sources'>
 }
 

@@ -47,7 +47,9 @@ export async function readTargetList(path: string): Promise<string[]> {
 
 /** Options of {@link watchTargetList}. */
 export interface WatchTargetListOptions {
+  /** The file with one target a line. */
   readonly path: string
+  /** Told of all targets whenever the file has changed. */
   readonly onChange: (targets: string[]) => void
   /** A list that cannot be read changes nothing. */
   readonly onError: (error: unknown) => void
@@ -73,7 +75,10 @@ export interface WatchTargetListOptions {
  * process.once('SIGTERM', () => watch.close())
  * ```
  */
-export function watchTargetList(options: WatchTargetListOptions): { close(): void } {
+export function watchTargetList(options: WatchTargetListOptions): {
+  /** Ends the watching. */
+  close(): void
+} {
   const { path, onChange, onError, settleMs = 200 } = options
   let timer: NodeJS.Timeout | undefined
   let isClosed = false

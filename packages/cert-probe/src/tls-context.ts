@@ -11,7 +11,9 @@ export interface TlsContext {
 export interface TlsSettingsOptions {
   /** The client's certificate with its chain, PEM. */
   readonly clientCertificatePem?: string
+  /** The private key of the client certificate, as PEM. */
   readonly clientKeyPem?: string
+  /** Opens the key where it is encrypted. */
   readonly clientKeyPassphrase?: string
   /** Protocols offered by ALPN. @default none */
   readonly alpn?: readonly string[]

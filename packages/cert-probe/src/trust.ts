@@ -9,6 +9,7 @@ export interface TrustStore {
   readonly roots: readonly Certificate[]
   /** The roots whose subject is this name. */
   bySubject(subjectDer: Buffer): readonly Certificate[]
+  /** Whether a certificate is one of the roots. */
   has(certificate: Certificate): boolean
   /** What is known of the certificates that were seen with it. */
   readonly cache: CertificateCache

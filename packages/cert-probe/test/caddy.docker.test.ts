@@ -5,6 +5,7 @@ import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { checkJson } from '@ops/internal-cli/check-json'
 import { dockerAvailable, needs } from '@ops/testbed'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { discoverCaddy } from '../src/discover-caddy.ts'
@@ -111,7 +112,9 @@ describe('Caddy with certificates of an ACME server', () => {
 
     it('check --caddy probes all its sites', async (context) => {
       needs(context, caddy !== undefined, 'Docker is not there')
-      const { stdout } = await execFileWhatever([CLI, 'check', '--json', '--timeout', '5s', ...args])
+      const checked = ['check', '--json', '--timeout', '5s', ...args]
+      const { stdout } = await execFileWhatever([CLI, ...checked])
+      checkJson('cert-probe', checked, stdout)
       const reports = JSON.parse(stdout) as ProbeReport[]
       const statuses = new Map(reports.map(({ target, status }) => [target, status]))
       const sites = await discoverCaddy({ adminUrl })

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer } from 'node:tls'
 import { fileURLToPath } from 'node:url'
+import { checkJson } from '@ops/internal-cli/check-json'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { issue, ocspResponse, type Issued, type IssueOptions } from './pki.ts'
 
@@ -71,6 +72,7 @@ async function run(...args: string[]): Promise<{ code: number | null; stdout: st
   child.stdout.on('data', (data: Buffer) => (stdout += data.toString()))
   child.stderr.on('data', (data: Buffer) => (stderr += data.toString()))
   const [code] = (await once(child, 'close')) as [number | null]
+  checkJson('cert-probe', args, stdout)
   return { code, stdout, stderr }
 }
 

@@ -1,5 +1,6 @@
 /** The look, the vocabulary and the exit codes that all `@ops/*` command lines share. */
 export { EXIT, runCli, UsageError, type CliContext, type CliDefinition } from './run-cli.ts'
+export type { FailedOutput } from './failed-output.ts'
 export {
   formatBytes,
   formatCount,
@@ -11,4 +12,4 @@ export {
   type Column,
 } from './format.ts'
 export { parseBytes, parseDurationMs, parseInteger } from './parse.ts'
-export { createProgressLine, type ProgressLine } from './progress-line.ts'
+export { createProgressLine, type Progress, type ProgressLine } from './progress-line.ts'

@@ -5,7 +5,9 @@ import { styleText } from 'node:util'
 import { Command, CommanderError } from 'commander'
 import { errorMessage } from '@ops/internal-error'
 import { addCompletion } from './completion/completion-command.ts'
-import { oneLine } from './format.ts'
+import { quote } from './completion/shell-text.ts'
+import type { FailedOutput } from './failed-output.ts'
+import { oneLine, printable } from './format.ts'
 
 /** Exit codes of every bin. A signal ends a bin with 128 + its number, after it has cleaned up. */
 export const EXIT = { done: 0, failed: 1, usage: 2, findings: 3 } as const
@@ -22,12 +24,20 @@ export interface CliContext {
   readonly env: NodeJS.ProcessEnv
   /** Writes data for programs to stdout, awaiting a slow reader. */
   print(text: string): Promise<void>
-  /** Writes one JSON document and a newline to stdout. */
-  printJson(value: unknown): Promise<void>
+  /**
+   * Writes one JSON document and a newline to stdout. Its type has to be named: `printJson<ListOutput>(rows)`,
+   * one of the package's `json-output.ts`, from which the published schemas are made.
+   */
+  printJson<Value = never>(value: NoInfer<Value>): Promise<void>
   /** Writes JSON on one line to stdout, for commands that print one event a line. */
-  printEvent(event: unknown): Promise<void>
+  printEvent<Value = never>(event: NoInfer<Value>): Promise<void>
   /** Writes a line for people to stderr. */
   say(line: string): void
+  /**
+   * Tells people what to do next, and the command for it, to be copied as it stands. Says so on a
+   * terminal only, and neither with `--quiet` nor with `--json`: cron and programs know what they do.
+   */
+  next(what: string, command: readonly string[]): void
   /** Sets the exit code for a command that did its work (`EXIT.findings`, say). */
   exitWith(code: number): void
 }
@@ -65,9 +75,14 @@ async function execute(definition: CliDefinition): Promise<number> {
     signal: signals.signal,
     env: process.env,
     print,
-    printJson: (value) => print(`${JSON.stringify(value, bigintAsNumber, 2)}\n`),
-    printEvent: (event) => print(`${JSON.stringify(event, bigintAsNumber)}\n`),
+    printJson: (value) => print(`${JSON.stringify(value, exactly, 2)}\n`),
+    printEvent: (event) => print(`${JSON.stringify(event, exactly)}\n`),
     say: (line) => void process.stderr.write(`${line}\n`),
+    next: (what, command) => {
+      if (!process.stderr.isTTY || ['--quiet', '--json'].some((flag) => process.argv.includes(flag))) return
+      const heading = styleText('bold', 'next:', { stream: process.stderr })
+      context.say(`${heading} ${what}\n  ${command.map(shellWord).join(' ')}`)
+    },
     exitWith: (code) => {
       exitCode = code
     },
@@ -80,15 +95,7 @@ async function execute(definition: CliDefinition): Promise<number> {
     .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 100, 100), sortSubcommands: false })
     .configureOutput({
       // Of several lines (`(Did you mean …?)`) one is made, as of every error.
-      outputError: (text) =>
-        complain(
-          definition,
-          text
-            .replace(/^error: /, '')
-            .trim()
-            .replaceAll('\n', ' '),
-          context,
-        ),
+      outputError: (text) => complain(definition, usageMessage(text), context),
     })
   definition.build(program, context)
   addCompletion(program, print)
@@ -98,12 +105,18 @@ async function execute(definition: CliDefinition): Promise<number> {
     await program.parseAsync(process.argv)
     return exitCode
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT.done
+      await tellPrograms({ code: 'BAD_USAGE', message: usageMessage(error.message) }, context)
+      return EXIT.usage
+    }
     if (signals.received !== undefined) {
-      complain(definition, `stopped by ${signals.received}`, context)
+      const message = `stopped by ${signals.received}`
+      complain(definition, message, context)
+      await tellPrograms({ code: 'ABORTED', message }, context)
       return 128 + constants.signals[signals.received]
     }
-    await reportError(definition, error, process.argv.includes('--json'), context)
+    await reportError(definition, error, context)
     return exitCodeFor(definition, error)
   } finally {
     signals.release()
@@ -124,18 +137,29 @@ function exitCodeFor(definition: CliDefinition, error: unknown): number {
   return typeof code === 'string' && definition.usageCodes?.includes(code) ? EXIT.usage : EXIT.failed
 }
 
-async function reportError(
-  definition: CliDefinition,
-  error: unknown,
-  asJson: boolean,
-  context: CliContext,
-): Promise<void> {
-  const { code, details } = (error ?? {}) as { code?: unknown; details?: unknown }
+async function reportError(definition: CliDefinition, error: unknown, context: CliContext): Promise<void> {
+  const { code, details } = (error ?? {}) as { code?: unknown; details?: object }
   const message = oneLine(errorMessage(error))
-  const suffix = typeof code === 'string' ? ` [${code}]` : ''
-  complain(definition, `${message}${suffix}`, context)
+  complain(definition, typeof code === 'string' ? `${message} [${code}]` : message, context)
   if (process.env['OPS_DEBUG'] !== undefined && error instanceof Error) context.say(String(error.stack))
-  if (asJson) await context.printEvent({ event: 'failed', error: { code, message, details } })
+  const fallback = error instanceof UsageError ? 'BAD_USAGE' : 'UNKNOWN'
+  await tellPrograms({ code: typeof code === 'string' ? code : fallback, message, details }, context)
+}
+
+/** With `--json` a failure is data too. */
+async function tellPrograms(error: FailedOutput['error'], context: CliContext): Promise<void> {
+  if (process.argv.includes('--json')) await context.printEvent<FailedOutput>({ event: 'failed', error })
+}
+
+function shellWord(text: string): string {
+  return /^[\w%+,./:=@-]+$/.test(text) ? text : quote(printable(text))
+}
+
+function usageMessage(text: string): string {
+  return text
+    .replace(/^error: /, '')
+    .trim()
+    .replaceAll('\n', ' ')
 }
 
 /** The one form of all errors: `program: what: detail [CODE]`. */
@@ -175,6 +199,10 @@ async function print(text: string): Promise<void> {
   await new Promise<void>((resolve) => process.stdout.once('drain', resolve))
 }
 
-function bigintAsNumber(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? Number(value) : value
+/** A bigint as a JSON number, exact also beyond 2^53. */
+function exactly(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? rawJson(String(value)) : value
 }
+
+/** Node.js 22 has it, TypeScript's library not yet. */
+const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): unknown }

@@ -1,3 +1,7 @@
+/**
+ * One small port to where backups live: S3 and its compatibles, or a folder.
+ * @module @ops/object-store
+ */
 export type {
   DeleteResult,
   GetOptions,

@@ -11,6 +11,7 @@ import type { StoreLocation } from './store-url.ts'
 export interface OpenStoreOptions {
   /** Where `AWS_…` variables are read. @default process.env */
   readonly env?: Readonly<Record<string, string | undefined>>
+  /** Told of retries and of what could not be removed; silent by default. */
   readonly logger?: Logger
 }
 

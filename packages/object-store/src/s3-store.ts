@@ -17,6 +17,7 @@ import { putObject } from './s3-upload.ts'
 export interface S3StoreOptions {
   /** An `S3Client` of yours; it stays open. Compatible servers mostly need `forcePathStyle: true`. */
   readonly client: S3Sender
+  /** The name of the bucket. */
   readonly bucket: string
   /** Put before every key, with a slash between. @default '' */
   readonly prefix?: string

@@ -20,6 +20,7 @@ export interface CreateAllBackupsOptions extends Omit<CreateBackupOptions, 'onPr
   readonly concurrency?: number
   /** Other options for some databases. */
   readonly perDatabase?: (database: string) => Partial<DatabaseOptions>
+  /** Told how far the backup of each database is. */
   readonly onProgress?: (progress: BackupProgress & { readonly database: string }) => void
 }
 

@@ -53,6 +53,7 @@ export type BackupProgress =
 
 /** Options of {@link createBackup}. */
 export interface CreateBackupOptions {
+  /** Where the backup goes. */
   readonly store: ObjectStore
   /** The database to back up. @default libpq's `PG*` variables */
   readonly connection?: PgConnection
@@ -98,6 +99,7 @@ export interface CreateBackupOptions {
   readonly stallTimeoutMs?: number
   /** What a dead run left is removed when it is older than that. @default 24 */
   readonly graceHours?: number
+  /** Told how far it is. */
   readonly onProgress?: (progress: BackupProgress) => void
   /** Told how it went: callbacks, a `webhookNotifier`, the metrics of `@ops/pg-backup/prometheus`. */
   readonly hooks?: readonly BackupHooks[]
@@ -105,6 +107,7 @@ export interface CreateBackupOptions {
   readonly hookTimeoutMs?: number
   /** @default silent */
   readonly logger?: Logger
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
   /** @default process.env */
   readonly env?: NodeJS.ProcessEnv

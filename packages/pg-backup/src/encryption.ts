@@ -14,6 +14,7 @@ export type BackupEncryption =
 export interface BackupKeys {
   /** age identities, `AGE-SECRET-KEY-1…`; {@link parseIdentities} reads them from a file's text. */
   readonly identities?: readonly string[]
+  /** Opens, or closes, what is encrypted by a passphrase. */
   readonly passphrase?: string
 }
 

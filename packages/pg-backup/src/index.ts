@@ -1,3 +1,7 @@
+/**
+ * Take, list, check and restore backups of PostgreSQL, with every row counted and digested.
+ * @module @ops/pg-backup
+ */
 /** The base class of the errors below, with `code` and `details`. */
 export type { OpsError } from '@ops/internal-error'
 export {
@@ -46,6 +50,7 @@ export {
   type ListBackupsOptions,
   type ListedBackup,
 } from './list-backups.ts'
+export { listDatabases, type ListDatabasesOptions } from './list-databases.ts'
 export {
   acquireLease,
   type AcquireLeaseOptions,

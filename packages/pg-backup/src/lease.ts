@@ -58,10 +58,13 @@ export interface Lease extends AsyncDisposable {
 export interface AcquireLeaseOptions extends LeaseOptions {
   /** One with `putIfAbsent` (see its `capabilities`). */
   readonly store: ObjectStore
+  /** What the turns are about: runs of one subject never overlap. */
   readonly subject: LeaseSubject
   /** @default () => new Date() */
   readonly now?: () => Date
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
+  /** Told of what is worth knowing and no failure; silent by default. */
   readonly logger?: Logger
   /** Called again and again while another run is waited for. */
   readonly onWait?: (holder: LeaseHolder) => void

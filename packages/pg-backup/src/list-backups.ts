@@ -5,11 +5,13 @@ import { toBackupError } from './store-failure.ts'
 
 /** Options of {@link listBackups}. */
 export interface ListBackupsOptions {
+  /** Where the backups are. */
   readonly store: ObjectStore
   /** Only backups of this cluster. @default all */
   readonly cluster?: string
   /** Only backups of this database; needs `cluster`. @default all */
   readonly database?: string
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
 }
 
@@ -52,12 +54,15 @@ export async function listBackups(options: ListBackupsOptions): Promise<ListedBa
 
 /** Options of {@link findBackup}. */
 export interface FindBackupOptions {
+  /** Where the backups are. */
   readonly store: ObjectStore
   /** @default 'main' */
   readonly cluster?: string
+  /** The database that was backed up. */
   readonly database: string
   /** An id, or `latest`. */
   readonly id: string
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
 }
 

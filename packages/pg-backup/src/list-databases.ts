@@ -2,6 +2,7 @@ import { BackupError } from './backup-error.ts'
 import { describeConnection, type PgConnection } from './connection.ts'
 import { quoteLiteral, runPsql, type PsqlOptions } from './run-psql.ts'
 
+/** Options of {@link listDatabases}. */
 export interface ListDatabasesOptions extends PsqlOptions {
   /** Only databases that match one of these. @default all */
   readonly include?: readonly string[]
@@ -16,6 +17,14 @@ export interface ListDatabasesOptions extends PsqlOptions {
  *
  * Rejects with `BACKUP_NO_DATABASE` when an `include` pattern matches nothing: a name that is spelled
  * wrongly must not look like a night without failures.
+ *
+ * @example
+ * ```ts
+ * import { listDatabases } from '@ops/pg-backup'
+ *
+ * const names = await listDatabases({ connection: { host: 'db.example.com' }, exclude: ['*_test'] })
+ * console.log(names.join(' '))
+ * ```
  */
 export async function listDatabases(options: ListDatabasesOptions): Promise<string[]> {
   const { include = [], exclude = [], env = process.env } = options

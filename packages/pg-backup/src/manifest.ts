@@ -221,8 +221,11 @@ export function parseManifest(json: string, key: string): Manifest {
 
 /** Options of {@link readManifest}. */
 export interface ReadManifestOptions {
+  /** Where the backups are. */
   readonly store: ObjectStore
+  /** Which backup, as `listBackups` and `findBackup` name it. */
   readonly backup: BackupRef
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
 }
 

@@ -35,11 +35,13 @@ export interface StoreMetrics {
 
 /** Options of {@link metricsFromStore}. */
 export interface MetricsFromStoreOptions {
+  /** Where the backups are. */
   readonly store: ObjectStore
   /** Only databases of this cluster. @default all */
   readonly cluster?: string
   /** Warned about manifests that cannot be read. @default silent */
   readonly logger?: Logger
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
   /** @default () => new Date() */
   readonly now?: () => Date

@@ -13,8 +13,11 @@ import { streamOf } from './stream-of.ts'
 
 /** The stored objects of one backup. */
 export interface StoredBackup {
+  /** Where the backups are. */
   readonly store: ObjectStore
+  /** What the backup holds, from `readManifest`. */
   readonly manifest: Manifest
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
 }
 

@@ -13,7 +13,9 @@ export interface PostgresProgram {
 
 /** Options of {@link findPostgresProgram}. */
 export interface FindProgramOptions {
+  /** Variables in place of `process.env`, such as `PATH` and `OPS_PG_BIN`. */
   readonly env?: NodeJS.ProcessEnv
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
   /** The server's major version: `pg_dump` must be at least as new, and is best of the same. */
   readonly serverMajor?: number

@@ -1,4 +1,7 @@
-/** The metrics of backups on a registry of prom-client or @prometheus-io/client, which is passed in. */
+/**
+ * The metrics of backups on a registry of prom-client or @prometheus-io/client, which is passed in.
+ * @module @ops/pg-backup/prometheus
+ */
 import { backupErrorCodes } from './backup-error.ts'
 import type { BackupFailureCode, BackupHooks } from './hooks.ts'
 import { measures, type BackupMeasures } from './backup-measures.ts'
@@ -38,6 +41,7 @@ export interface MetricsClient<Registry> {
 
 /** Options of {@link createBackupMetrics}. */
 export interface BackupMetricsOptions<Registry> {
+  /** The module `prom-client` or `@prometheus-io/client`, whose classes make the metrics. */
   readonly client: MetricsClient<Registry>
   /** A registry of the same client. */
   readonly registry: Registry
@@ -47,7 +51,8 @@ export interface BackupMetricsOptions<Registry> {
 export interface BackupMetrics extends Required<BackupHooks> {
   /**
    * Shows what `metricsFromStore` found, and nothing else: databases that it did not find disappear.
-   * Of a database that was backed up in this process since the store was listed, nothing changes.
+   * Of a database that was backed up in this process since the store was listed, nothing changes; and the
+   * last attempt of this process stays until the store has a later one, for not every failure leaves a trace there.
    */
   show(found: StoreMetrics): void
 }
@@ -60,6 +65,8 @@ interface Known {
   running: number
   /** When a backup of it began or ended here, in ms. */
   changedAt: number
+  /** When the last attempt here began, in ms. */
+  attemptedAt: number | undefined
 }
 
 const FAILURE_CODES: readonly BackupFailureCode[] = [...backupErrorCodes, 'ABORTED', 'UNKNOWN']
@@ -109,12 +116,18 @@ export function createBackupMetrics<Registry>({
   const all = new Map<string, Known>()
   const known = ({ cluster, database }: Database): Known => {
     const name = JSON.stringify([cluster, database])
-    const each = all.get(name) ?? { labels: { cluster, database }, running: 0, changedAt: 0 }
+    const each = all.get(name) ?? {
+      labels: { cluster, database },
+      running: 0,
+      changedAt: 0,
+      attemptedAt: undefined,
+    }
     all.set(name, each)
     return each
   }
-  const changed = (database: Database, running: -1 | 1): Labels => {
+  const changed = (database: Database & { readonly startedAt: string }, running: -1 | 1): Labels => {
     const each = known(database)
+    each.attemptedAt = Date.parse(database.startedAt)
     // A failure without a start: the list of databases could not be read.
     each.running = Math.max(0, each.running + running)
     each.changedAt = Date.now()
@@ -149,14 +162,16 @@ export function createBackupMetrics<Registry>({
     },
     show({ asOf, backups, attempts }) {
       const isOlder = (database: Database): boolean => known(database).changedAt < Date.parse(asOf)
-      for (const { labels, running, changedAt } of all.values()) {
+      for (const { labels, running, changedAt, attemptedAt } of all.values()) {
         if (changedAt >= Date.parse(asOf) || running > 0) continue
         for (const each of [lastSuccess, duration, rawBytes, storedBytes, rows]) each.remove(labels)
+        if (attemptedAt !== undefined) continue
         for (const each of [lastAttempt, lastAttemptSuccess, inProgress]) each.remove(labels)
       }
       for (const backup of backups.filter(isOlder)) showNewest(backup)
       for (const attempt of attempts.filter(isOlder)) {
-        const { labels, running } = known(attempt)
+        const { labels, running, attemptedAt = -Infinity } = known(attempt)
+        if (Date.parse(attempt.startedAt) < attemptedAt) continue
         lastAttempt.set(labels, Date.parse(attempt.startedAt) / 1000)
         inProgress.set(labels, Math.max(running, Number(attempt.inProgress)))
         if (attempt.succeeded !== undefined) lastAttemptSuccess.set(labels, Number(attempt.succeeded))

@@ -24,7 +24,9 @@ export type RestoreProgress =
 
 /** Options of {@link restoreBackup}. */
 export interface RestoreBackupOptions extends BackupKeys {
+  /** Where the backups are. */
   readonly store: ObjectStore
+  /** What the backup holds, from `readManifest`. */
   readonly manifest: Manifest
   /** The database to restore into. It must be named here: there is no default, so that nothing is overwritten by accident. */
   readonly connection: PgConnection & { readonly database: string }
@@ -51,7 +53,9 @@ export interface RestoreBackupOptions extends BackupKeys {
   readonly listFile?: string
   /** Read every object and compare checksums before the first byte is restored; what is unpacked first is always compared. @default true */
   readonly checkFirst?: boolean
+  /** Told how far it is. */
   readonly onProgress?: (progress: RestoreProgress) => void
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
   /** @default process.env */
   readonly env?: NodeJS.ProcessEnv
@@ -100,7 +104,7 @@ export async function restoreBackup(options: RestoreBackupOptions): Promise<Rest
   checkOptions(options)
   const begun = performance.now()
   const program = await findPostgresProgram('pg_restore', {
-    env,
+    env: connectionEnvironment(connection, env),
     signal,
     serverMajor: majorOf(manifest.tools.pgDump),
   })

@@ -5,10 +5,13 @@ import { findPsql } from './postgres-program.ts'
 
 /** Options of {@link runPsql}. */
 export interface PsqlOptions {
+  /** Where the server is, and who logs in. */
   readonly connection: PgConnection
+  /** Variables in place of `process.env`, such as `PATH` and `OPS_PG_BIN`. */
   readonly env?: NodeJS.ProcessEnv
   /** A script that takes longer is given up: the server, or the network, has fallen silent. @default 900000 */
   readonly timeoutMs?: number
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
 }
 

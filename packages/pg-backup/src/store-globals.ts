@@ -41,9 +41,10 @@ export async function storeGlobals(options: GlobalsOptions, target: DumpTarget):
 }
 
 async function* dumpGlobals(
-  { connection, env, serverMajor, noRolePasswords }: GlobalsOptions,
+  { connection, env: base, serverMajor, noRolePasswords }: GlobalsOptions,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer, void, undefined> {
+  const env = connectionEnvironment(connection, base)
   const program = await findPostgresProgram('pg_dumpall', { env, signal, serverMajor })
   const pgDumpAll = startProgram(program.path, {
     args: [
@@ -52,7 +53,7 @@ async function* dumpGlobals(
       '--encoding=UTF8',
       ...(noRolePasswords ? ['--no-role-passwords'] : []),
     ],
-    env: connectionEnvironment(connection, env),
+    env,
     signal,
   })
   pgDumpAll.stdin.end()
@@ -60,7 +61,7 @@ async function* dumpGlobals(
     for await (const piece of pgDumpAll.stdout) yield piece as Buffer
     await pgDumpAll.exited
   } catch (error) {
-    throw globalsFailure(error, describeConnection(connection, env))
+    throw globalsFailure(error, describeConnection(connection, base))
   } finally {
     await pgDumpAll.kill()
   }

@@ -1,13 +1,11 @@
 import { stripVTControlCharacters } from 'node:util'
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { needs, startPostgres, type Postgres } from '@ops/testbed'
+import { hasTerminal, needs, startOnTerminal, startPostgres, type Postgres } from '@ops/testbed'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { z } from 'zod'
 import { temporaryFolder, temporaryStore } from './harness.ts'
 import { holdLock, isDumpWaiting } from './hold-lock.ts'
 import { startCli } from './start-cli.ts'
-import { hasTerminal, startOnTerminal } from './terminal.ts'
 import { until } from './until.ts'
 import { reset, startReceiver, status } from './webhook-receiver.ts'
 
@@ -53,21 +51,13 @@ describe('in a crontab, with --quiet,', () => {
   })
 })
 
+/** Each line is held against the published schema by `startCli`. */
 describe('--json prints events, as their published schema says', () => {
   const lines = (stdout: string): object[] =>
     stdout
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line) as object)
-  let schema: z.ZodType
-
-  beforeAll(async () => {
-    const file = join(import.meta.dirname, '../schema/events.schema.json')
-    schema = z.fromJSONSchema(
-      JSON.parse(await readFile(file, 'utf8')) as Parameters<typeof z.fromJSONSchema>[0],
-    )
-  })
-
   it('of a backup, with the estimate by the one before, of a check and of a restore', async () => {
     await using place = await temporaryStore()
     const env = { OPS_STORE: place.store.url }
@@ -96,32 +86,16 @@ describe('--json prints events, as their published schema says', () => {
     const restored = lines((await run(restore, env)).stdout)
     expect(restored.at(-1)).toMatchObject({ event: 'done', id, database: 'eventful' })
     await server.query('DROP DATABASE eventful')
-    const refused = [...first, ...secondLines, ...checked, ...restored].filter(
-      (line) => !schema.safeParse(line).success,
-    )
-    expect(refused).toEqual([])
   })
 
   it('of a failure, and with --quiet of the end alone', async () => {
     await using place = await temporaryStore()
     const env = { OPS_STORE: place.store.url }
     const failed = lines((await run(['create', '--json', '--dbname', 'nowhere'], env)).stdout)
-    expect(failed.map((line) => schema.safeParse(line).success)).not.toContain(false)
     expect(failed[0]).toMatchObject({ event: 'started', database: 'nowhere' })
     expect(failed.at(-1)).toMatchObject({ event: 'failed', error: { code: 'BACKUP_CONNECT_FAILED' } })
     const quiet = lines((await run(['create', '--json', '--quiet'], env)).stdout)
     expect(quiet).toMatchObject([{ event: 'done', database: 'app' }])
-  })
-
-  it('the schema refuses what is no event', () => {
-    for (const line of [
-      {},
-      { event: 'started' },
-      { event: 'done' },
-      { event: 'failed', error: {} },
-      { event: 'x', id: '1' },
-    ])
-      expect(schema.safeParse(line).success).toBe(false)
   })
 })
 
@@ -196,8 +170,8 @@ describe('on a terminal', () => {
       .filter((line) => line !== '')
 
   it.for([
-    { columns: 120, fields: /rows {2}table 0.* stored {2}\d+/ },
-    { columns: 34, fields: /^~0 % of the last backup's size$/ },
+    { columns: 120, fields: /^dumping {2}~0 % {2}.*rows {2}table 0.* stored$/ },
+    { columns: 34, fields: /^dumping {2}~0 % {2}\S+ B of ~\S+ KiB$/ },
   ])(
     'of $columns columns shows as much of the progress as fits, and takes it away',
     async ({ columns, fields }, context) => {

@@ -2,6 +2,7 @@ import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { checkJson } from '@ops/internal-cli/check-json'
 import { startPostgres, startS3, type Postgres, type S3Server } from '@ops/testbed'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { holdLock, isDumpWaiting } from './hold-lock.ts'
@@ -35,7 +36,7 @@ afterAll(() => Promise.all([server?.stop(), s3?.stop()]))
 
 /** Runs the bin with nothing of the test's own environment that could help it. */
 function cli(args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
-  return new Promise((resolve) => {
+  return new Promise<Ended>((resolve) => {
     execFile(
       process.execPath,
       [CLI, ...args],
@@ -45,6 +46,9 @@ function cli(args: readonly string[], env: Record<string, string> = {}): Promise
       },
       (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
     )
+  }).then((ended) => {
+    checkJson('pg-backup', args, ended.stdout)
+    return ended
   })
 }
 

@@ -178,6 +178,30 @@ describe.each([
     )
   })
 
+  it('keep to a failure that left no trace in the store, until there is a later attempt', async () => {
+    await using place = await temporaryStore()
+    const { store } = place
+    const { metrics, read } = start()
+    const now = (): Date => new Date(Date.now() + 1)
+    const attempt = async (): Promise<(number | undefined)[]> => {
+      metrics.show(await metricsFromStore({ store, now }))
+      const shown = await read()
+      return [valueOf(shown, 'last_attempt_success'), valueOf(shown, 'last_attempt_timestamp_seconds')]
+    }
+    const connection = { database: 'app', host: '127.0.0.1', port: 1 }
+    const fails = (): Promise<unknown> =>
+      expect(backUp('app', { store, hooks: [metrics], connection })).rejects.toThrow('127.0.0.1')
+    await fails()
+    expect(await attempt()).toEqual([0, expect.any(Number)])
+
+    await backUp('app', { store, hooks: [metrics] })
+    await fails()
+    expect(await attempt()).toEqual([0, expect.any(Number)])
+
+    await backUp('app', { store })
+    expect(await attempt()).toEqual([1, expect.any(Number)])
+  })
+
   it('forget a database whose backups are gone, and say when the newest is gone', async () => {
     await using place = await temporaryStore()
     const { store } = place

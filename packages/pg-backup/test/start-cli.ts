@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { checkJson } from '@ops/internal-cli/check-json'
 import { shell } from './harness.ts'
 
 /** The package's bin, from its source. */
@@ -35,19 +36,20 @@ export function startCli(args: readonly string[], env: NodeJS.ProcessEnv): Runni
     stdout += text
   })
   return {
-    ended: end(child),
+    ended: end(child, args),
     stdoutSoFar: () => stdout,
     kill: (signal) => void child.kill(signal),
     processes: () => processGroup(child.pid!),
   }
 }
 
-async function end(child: ChildProcess): Promise<EndedCli> {
+async function end(child: ChildProcess, args: readonly string[]): Promise<EndedCli> {
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout!),
     text(child.stderr!),
     once(child, 'exit'),
   ])
+  checkJson('pg-backup', args, stdout)
   return { code: code as number | null, stdout, stderr }
 }
 

@@ -32,6 +32,7 @@ export interface AuditSourceOptions {
   readonly files?: readonly (string | SourceFile)[]
   /** What is known of the PgBouncer. @default nothing: what depends on it is a warning */
   readonly profile?: ProfileInput
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
 }
 

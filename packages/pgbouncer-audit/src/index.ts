@@ -1,4 +1,7 @@
-/** Find what breaks behind PgBouncer in transaction mode: in source code and in a live database. */
+/**
+ * Find what breaks behind PgBouncer in transaction mode: in source code and in a live database.
+ * @module @ops/pgbouncer-audit
+ */
 export {
   auditSource,
   type AuditResult,

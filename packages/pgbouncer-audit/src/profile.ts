@@ -2,17 +2,20 @@
 export interface Profile {
   /** `1.24.1`; `null` when unknown. */
   readonly version: string | null
+  /** `pool_mode`. */
   readonly poolMode: 'session' | 'transaction' | 'statement'
   /** `max_prepared_statements`; `null` when unknown. */
   readonly maxPreparedStatements: number | null
+  /** `ignore_startup_parameters`, taken apart. */
   readonly ignoreStartupParameters: readonly string[]
+  /** `track_extra_parameters`, taken apart. */
   readonly trackExtraParameters: readonly string[]
   /** Where the facts come from. */
   readonly source: 'default' | 'flags' | 'pgbouncer.ini' | 'live'
 }
 
 /** What a caller knows of a PgBouncer. */
-export type ProfileInput = Partial<Omit<Profile, 'source'>> & { readonly source?: Profile['source'] }
+export type ProfileInput = Partial<Profile>
 
 /**
  * Fills in what follows from the version: `max_prepared_statements` came in 1.21, and is 200 by default since 1.24.

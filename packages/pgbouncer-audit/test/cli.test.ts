@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { checkJson } from '@ops/internal-cli/check-json'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 const CLI = fileURLToPath(new URL('../src/cli.ts', import.meta.url))
@@ -19,11 +20,13 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 function run(...args: string[]): SpawnSyncReturns<string> {
-  return spawnSync(process.execPath, [CLI, ...args], {
+  const ended = spawnSync(process.execPath, [CLI, ...args], {
     encoding: 'utf8',
     cwd: folder,
     env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined },
   })
+  checkJson('pgbouncer-audit', args, ended.stdout)
+  return ended
 }
 
 describe('pgbouncer-audit', () => {

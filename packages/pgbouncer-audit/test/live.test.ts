@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
+import { checkJson } from '@ops/internal-cli/check-json'
 import {
   findProgram,
   needs,
@@ -179,11 +180,13 @@ describe('the live audit', () => {
       log,
       'C-0x1: app/web@10.0.0.1:5000 closing because: unsupported startup parameter: geqo (age=0s)\n',
     )
-    const { status, stdout } = spawnSync(process.execPath, [CLI, 'live', '--json', '--pgbouncer-log', log], {
+    const args = ['live', '--json', '--pgbouncer-log', log]
+    const { status, stdout } = spawnSync(process.execPath, [CLI, ...args], {
       encoding: 'utf8',
       env: { ...process.env, DATABASE_URL: postgres.url('postgres') },
     })
     rmSync(folder, { recursive: true })
+    checkJson('pgbouncer-audit', args, stdout)
     expect(JSON.parse(stdout).findings).toContainEqual(
       expect.objectContaining({ ruleId: 'PGB050', source: 'PgBouncer log', subject: 'geqo' }),
     )

@@ -12,6 +12,7 @@ export interface CheckPoolingOptions {
   readonly queries?: number
   /** Connections at once. @default 10 */
   readonly concurrency?: number
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
 }
 

@@ -7,6 +7,14 @@ import { generateAuthQuery } from './auth-query.ts'
 import { connectionFrom, postgresFrom } from './cli-target.ts'
 import { describeSettings, LATEST_VERSION } from './config-settings.ts'
 import { openConsole } from './console.ts'
+import type {
+  AuthQueryOutput,
+  LintOutput,
+  SettingsOutput,
+  SizeOutput,
+  UserlistCheckOutput,
+  UserlistWriteOutput,
+} from './json-output.ts'
 import { lintConfig, type LintFacts } from './lint-config.ts'
 import { renderLintText, renderSarif } from './lint-report.ts'
 import { loadConfig } from './load-config.ts'
@@ -29,7 +37,7 @@ export function addConfigCommands(program: Command, context: CliContext): void {
     .option('--json', 'SQL, settings and notes as JSON')
     .action(async ({ role, schema, json }: { role: string; schema: string; json?: true }) => {
       const setup = generateAuthQuery({ role, schema })
-      if (json) return context.printJson(setup)
+      if (json) return context.printJson<AuthQueryOutput>(setup)
       await context.print(setup.sql)
       for (const [name, value] of Object.entries(setup.settings)) context.say(`${name} = ${value}`)
       for (const note of setup.notes) context.say(`- ${note}`)
@@ -98,7 +106,8 @@ function addLint(program: Command, context: CliContext): void {
         ...(postgres === undefined ? {} : { postgres }),
       })
       if (format === 'text') await context.print(renderLintText(report))
-      else await context.printJson(format === 'json' ? report : renderSarif(report))
+      else if (format === 'json') await context.printJson<LintOutput>(report)
+      else await context.printJson<object>(renderSarif(report))
       if (report.findings.length > 0) context.exitWith(EXIT.findings)
     })
 }
@@ -146,7 +155,7 @@ function addSettings(program: Command, context: CliContext): void {
       const unknown = names.find((name) => !all.some((setting) => setting.name === name))
       if (unknown !== undefined) throw new UsageError(`PgBouncer ${version} has no setting "${unknown}"`)
       const settings = names.length === 0 ? all : all.filter(({ name }) => names.includes(name))
-      if (flags.json) return context.printJson({ version, settings })
+      if (flags.json) return context.printJson<SettingsOutput>({ version, settings })
       const rows = settings.map(({ name, default: value, takesEffect }) => [
         name,
         takesEffect === 'reload' ? 'RELOAD' : 'restart',
@@ -178,7 +187,7 @@ function addSize(program: Command, context: CliContext): void {
     )
     .action(async ({ json, ...input }: SizePoolsInput & { json?: true }) => {
       const result = sizePools(input)
-      await (json ? context.printJson(result) : context.print(renderSizes(result)))
+      await (json ? context.printJson<SizeOutput>(result) : context.print(renderSizes(result)))
       if (result.warnings.length > 0) context.exitWith(EXIT.findings)
     })
 }
@@ -231,7 +240,7 @@ function addUserlist(program: Command, context: CliContext): void {
           signal: context.signal,
           ...(console_ === undefined ? {} : { console: console_ }),
         })
-        if (flags.json) return context.printJson(result)
+        if (flags.json) return context.printJson<UserlistWriteOutput>(result)
         context.say(
           `${file}: ${result.users} users, ${result.changed ? 'changed' : 'as before'}${result.reloaded ? ', PgBouncer reloaded' : ''}`,
         )
@@ -262,7 +271,7 @@ async function reportUserlist(
 ): Promise<void> {
   const check = await checkUserlist({ userlist: readUserlist(file), credentials, selection })
   const lines = check.users.map(({ user, state }) => `${state}\t${user}\n`)
-  await (json ? context.printJson(check) : context.print(lines.join('')))
+  await (json ? context.printJson<UserlistCheckOutput>(check) : context.print(lines.join('')))
   if (!check.inStep) context.exitWith(EXIT.findings)
 }
 

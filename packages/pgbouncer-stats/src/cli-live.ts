@@ -8,6 +8,7 @@ import { readPostgresLimits } from './postgres-limits.ts'
 import { connectionFrom, postgresFrom } from './cli-target.ts'
 import { openConsole } from './console.ts'
 import { diagnose, type Diagnosis } from './diagnose.ts'
+import type { CheckOutput, DiagnoseOutput, ShowOutput } from './json-output.ts'
 import { DEFAULT_SHOW, readPgBouncer } from './read-pgbouncer.ts'
 import { renderTop } from './render-top.ts'
 import { SHOW_COMMANDS, type ShowName } from './show-commands.ts'
@@ -34,7 +35,7 @@ export function addLiveCommands(program: Command, context: CliContext): void {
         timeoutMs: options.timeout,
         signal: context.signal,
       })
-      await context.print(`${stringify(snapshot)}\n`)
+      await context.printJson<ShowOutput>(snapshot)
       if (snapshot.failures.length > 0) context.exitWith(EXIT.failed)
     })
 
@@ -79,7 +80,7 @@ export function addLiveCommands(program: Command, context: CliContext): void {
           postgresConnections === undefined ? {} : { postgresConnections },
         )
         await (options.json
-          ? context.printJson({ target: first.target, version: first.version, findings })
+          ? context.printJson<DiagnoseOutput>({ target: first.target, version: first.version, findings })
           : context.print(renderFindings(findings)))
         if (findings.length > 0) context.exitWith(EXIT.findings)
       },
@@ -126,7 +127,7 @@ export function addLiveCommands(program: Command, context: CliContext): void {
         const lines = report.checks.map(
           ({ name, ok, message }) => `${ok ? 'ok  ' : 'FAIL'}  ${name}: ${message}\n`,
         )
-        await (options.json ? context.printJson(report) : context.print(lines.join('')))
+        await (options.json ? context.printJson<CheckOutput>(report) : context.print(lines.join('')))
         if (!report.ok) context.exitWith(EXIT.findings)
       },
     )
@@ -194,17 +195,4 @@ function renderFindings(findings: readonly Diagnosis[]): string {
         `${severity}: ${subject}: ${message} [${code}]\n    ${nextStep}\n`,
     )
     .join('')
-}
-
-/** JSON in which even a counter beyond 2^53 is exact. */
-function stringify(value: unknown): string {
-  return JSON.stringify(
-    value,
-    (_key, each: unknown) => (typeof each === 'bigint' ? rawJson(String(each)) : each),
-    2,
-  )
-}
-
-function rawJson(text: string): unknown {
-  return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(text)
 }

@@ -44,6 +44,7 @@ export interface CollectOptions extends RowFilterOptions {
   readonly clientConnections?: boolean
   /** For everything together; what is not read by then counts as failed. @default 5000 */
   readonly timeoutMs?: number
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
 }
 

@@ -32,6 +32,7 @@ const MAX_INCLUDES = 100
 
 /** Options of {@link parseConfig}. */
 export interface ParseConfigOptions {
+  /** The content of `pgbouncer.ini`. */
   readonly text: string
   /** For messages. @default 'pgbouncer.ini' */
   readonly file?: string

@@ -36,6 +36,7 @@ export interface PgBouncerConsole {
   query(command: string, options?: QueryOptions): Promise<ConsoleResult>
   /** Closes the connection; a later `query` opens a new one. */
   close(): void
+  /** Closes the connection. */
   [Symbol.asyncDispose](): Promise<void>
 }
 

@@ -1,3 +1,7 @@
+/**
+ * Read PgBouncer, find out what is wrong with it, size its pools, and check its configuration.
+ * @module @ops/pgbouncer-stats
+ */
 export { generateAuthQuery, type AuthQueryOptions, type AuthQuerySetup } from './auth-query.ts'
 export {
   checkPooling,

@@ -9,6 +9,7 @@ import { parseUserlist } from './userlist-parse.ts'
 
 /** Options of {@link loadConfig}. */
 export interface LoadConfigOptions {
+  /** The path of `pgbouncer.ini`. */
   readonly file: string
   /** What relative paths in it are relative to: PgBouncer's working directory. @default the file's folder */
   readonly workingDirectory?: string

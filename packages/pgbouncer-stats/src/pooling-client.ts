@@ -1,5 +1,6 @@
 /** The slice of a `pg.Client` that is needed. */
 export interface PoolingClient {
+  /** Runs one statement, as `pg` does. */
   query(
     query: string | { text: string; values?: unknown[]; name?: string },
   ): Promise<{ rows: readonly Record<string, unknown>[] }>
@@ -7,7 +8,13 @@ export interface PoolingClient {
 
 /** Opens a connection of its own each time, and closes it; a `pg.Pool` will not do, since it hides which connection is used. */
 export interface PoolingEndpoint {
-  connect(): Promise<PoolingClient & { end(): Promise<void> }>
+  /** Opens one connection; `end` closes it. */
+  connect(): Promise<
+    PoolingClient & {
+      /** Closes it. */
+      end(): Promise<void>
+    }
+  >
 }
 
 export async function withClient<Client extends { end(): Promise<void> }, T>(

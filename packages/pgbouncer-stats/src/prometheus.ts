@@ -1,4 +1,7 @@
-/** PgBouncer's metrics on a registry of prom-client or @prometheus-io/client, which is passed in. */
+/**
+ * PgBouncer's metrics on a registry of prom-client or @prometheus-io/client, which is passed in.
+ * @module @ops/pgbouncer-stats/prometheus
+ */
 import { collectTargets, openTargets } from './collect-targets.ts'
 import type { CollectOptions } from './collect-metrics.ts'
 import type { ConnectionOptions } from './connection-options.ts'
@@ -28,12 +31,15 @@ interface RegisteredMetric {
 /** The slice of a registry that is needed; both packages' `Registry` fit. */
 export interface MetricRegistry {
   // oxlint-disable-next-line typescript/no-explicit-any -- both packages declare a type of their own here
+  /** Puts a metric on the registry. */
   registerMetric(metric: any): void
+  /** Takes the metric of this name off it. */
   removeSingleMetric(name: string): void
 }
 
 /** Options of {@link registerPgBouncerMetrics}. */
 export interface RegisterOptions extends CollectOptions {
+  /** Where the metrics are registered. */
   readonly registry: MetricRegistry
   /** One PgBouncer, without a label of its own; or several, by the value of the label `pgbouncer`. */
   readonly targets: ConnectionOptions | Readonly<Record<string, ConnectionOptions>>

@@ -6,6 +6,7 @@ import { errorMessage } from '@ops/internal-error'
 
 /** The slice of a `pg.Client` that is needed. The client must be connected to the database `pgbouncer`. */
 export interface AdminClient {
+  /** Runs one command of the console, as `pg` does. */
   query(query: {
     text: string
     rowMode: 'array'
@@ -25,6 +26,7 @@ export interface ReadPgBouncerOptions {
   readonly show?: readonly ShowName[]
   /** For everything together. @default 10_000 */
   readonly timeoutMs?: number
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
 }
 

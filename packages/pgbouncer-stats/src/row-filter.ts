@@ -2,9 +2,13 @@ import type { ConsoleResult } from './console.ts'
 
 /** For PgBouncers with tens of thousands of pools: which of them become metrics. Exclusion wins. */
 export interface RowFilterOptions {
+  /** Only databases of which one of these matches the name; all, if there is none. */
   readonly includeDatabases?: readonly RegExp[]
+  /** No database of which one of these matches the name; goes before inclusion. */
   readonly excludeDatabases?: readonly RegExp[]
+  /** Only users of which one of these matches the name; all, if there is none. */
   readonly includeUsers?: readonly RegExp[]
+  /** No user of which one of these matches the name; goes before inclusion. */
   readonly excludeUsers?: readonly RegExp[]
 }
 

@@ -18,14 +18,20 @@ export interface ExporterOptions extends CollectOptions {
   readonly host?: string
   /** 0 takes a free one. @default 9127 */
   readonly port?: number
-  readonly logger?: { warn(fields: object, message: string): void }
+  /** Told of scrapes that fail; silent by default. */
+  readonly logger?: {
+    /** What somebody should look at. */
+    warn(fields: object, message: string): void
+  }
 }
 
 /** A server for Prometheus. */
 export interface Exporter {
   /** Resolves when it listens. */
   start(): Promise<{ port: number }>
+  /** Ends listening, and closes its connections. */
   stop(): Promise<void>
+  /** The same as `stop`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 

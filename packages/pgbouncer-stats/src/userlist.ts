@@ -20,6 +20,7 @@ import { parseUserlist, secretKind, type SecretKind } from './userlist-parse.ts'
 
 /** The slice of `pg.Client` or `pg.Pool` that is needed: a connection to PostgreSQL itself. */
 export interface Queryable {
+  /** Runs one statement, as `pg` does. */
   query(text: string, values?: readonly unknown[]): Promise<{ rows: readonly Record<string, unknown>[] }>
 }
 

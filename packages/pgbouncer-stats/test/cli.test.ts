@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { checkJson } from '@ops/internal-cli/check-json'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { needsCapability } from '@ops/testbed'
 import { startPooledServer, type PooledServer } from './pooled-server.ts'
@@ -21,7 +22,12 @@ function run(args: readonly string[], env: Record<string, string> = {}): Promise
   let [stdout, stderr] = ['', '']
   child.stdout.on('data', (data: Buffer) => (stdout += data.toString()))
   child.stderr.on('data', (data: Buffer) => (stderr += data.toString()))
-  return new Promise((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr })))
+  return new Promise<Outcome>((resolve) =>
+    child.on('close', (code) => resolve({ code, stdout, stderr })),
+  ).then((outcome) => {
+    checkJson('pgbouncer-stats', args, outcome.stdout)
+    return outcome
+  })
 }
 
 function isRunOf(iniPath: string, pid: string): boolean {

@@ -1,7 +1,11 @@
+/**
+ * Prove that a backup restores, to the content.
+ * @module @ops/restore-verify
+ */
 export type { Assertion } from './checks/assertions.ts'
 export type { AdaptOptions } from './prepare-target.ts'
 export { readRecord, readReport } from './record.ts'
-export { renderHtml } from './render-html.ts'
+export { HTML_POLICY, renderHtml } from './render-html.ts'
 export { renderJunit } from './render-junit.ts'
 export { renderMarkdown } from './render-markdown.ts'
 export {

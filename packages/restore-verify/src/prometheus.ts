@@ -1,3 +1,7 @@
+/**
+ * What became of drills as metrics, on a registry that is passed in.
+ * @module @ops/restore-verify/prometheus
+ */
 import type { BackupRef } from '@ops/pg-backup'
 import type { VerificationReport } from './report.ts'
 
@@ -21,6 +25,7 @@ export interface MetricsClient<Registry> {
 
 /** Options of {@link createRestoreVerifyMetrics}. */
 export interface RestoreVerifyMetricsOptions<Registry> {
+  /** The module `prom-client` or `@prometheus-io/client`, whose classes make the metrics. */
   readonly client: MetricsClient<Registry>
   /** A registry of the same client. */
   readonly registry: Registry

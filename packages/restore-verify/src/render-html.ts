@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { formatBytes, formatCount, formatDuration } from '@ops/internal-cli'
 import type { CheckOutcome, Difference, PhaseTime, TableVerdict, VerificationReport } from './report.ts'
 import { verdictSentence } from './verdict-sentence.ts'
@@ -24,7 +25,7 @@ export function renderHtml(report: VerificationReport): string {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="${HTML_POLICY}">
 <title>${escape(title)}</title>
 <style>${STYLE}</style>
 </head>
@@ -134,7 +135,7 @@ function timeline(phases: readonly PhaseTime[]): string {
     const left = (100 * before) / total
     before += phase.durationMs
     const width = (100 * phase.durationMs) / total
-    return `<tr><th scope="row">${PHASE_NAMES[phase.phase]}</th><td class="track"><span style="margin-left:${left.toFixed(2)}%;width:${width.toFixed(2)}%"></span></td><td class="number">${formatDuration(phase.durationMs)}</td></tr>`
+    return `<tr><th scope="row">${PHASE_NAMES[phase.phase]}</th><td class="track"><svg viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true"><rect x="${left.toFixed(2)}" width="${Math.max(width, 0.3).toFixed(2)}" height="1"/></svg></td><td class="number">${formatDuration(phase.durationMs)}</td></tr>`
   })
   return `<section><h2>Timeline</h2><table class="timeline"><tbody>${bars.join('')}</tbody></table></section>`
 }
@@ -211,7 +212,7 @@ code { font: .85em/1.4 ui-monospace, monospace; overflow-wrap: anywhere }
 th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-top: 1px solid var(--line); font-weight: 400; vertical-align: top }
 thead th { color: var(--muted); border: 0 } .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
 tr.equal td:nth-child(2) { color: var(--good) } tr:is(.differs, .missing, .extra) td:nth-child(2) { color: var(--bad); font-weight: 600 }
-.scroll td code { white-space: nowrap } .timeline th { width: 7rem; white-space: nowrap } .track { width: 100% } .track span { display: block; height: .7rem; min-width: 2px; margin-top: .4rem; background: var(--bar); border-radius: .2rem }
+.scroll td code { white-space: nowrap } .timeline th { width: 7rem; white-space: nowrap } .track { width: 100% } .track svg { display: block; width: 100%; height: .7rem; margin-top: .4rem } .track rect { fill: var(--bar) }
 .differences { padding-left: 1.2rem; margin: 0 } .differences li + li { margin-top: 1rem }
 .side { display: grid; grid-template-columns: 5rem 1fr; gap: .5rem } .side span { color: var(--muted) }
 pre { margin: 0; font: .85em/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere }
@@ -220,3 +221,19 @@ ul { margin: 0; padding-left: 1.2rem }
 @media (max-width: 40rem) { dl div { grid-template-columns: 1fr; gap: 0 } }
 @media print { body { background: none } section { break-inside: avoid } }
 `
+
+/**
+ * The Content-Security-Policy of {@link renderHtml}'s page: its own style, known by its digest, and nothing
+ * else. The page has it in itself; a server that sends the page sends it as a header too.
+ *
+ * @example
+ * ```ts
+ * import type { ServerResponse } from 'node:http'
+ * import { HTML_POLICY, renderHtml, type VerificationReport } from '@ops/restore-verify'
+ *
+ * export function answer(response: ServerResponse, report: VerificationReport): void {
+ *   response.setHeader('content-security-policy', HTML_POLICY).end(renderHtml(report))
+ * }
+ * ```
+ */
+export const HTML_POLICY: string = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`

@@ -95,11 +95,12 @@ async function* schemaOfDirectory(
 export async function* databaseSchema(
   options: ProgramContext & { readonly connection: PgConnection; readonly pgDumpMajor: number },
 ): AsyncGenerator<ScriptEntry> {
-  const { connection, pgDumpMajor, env, signal } = options
+  const { connection, pgDumpMajor, signal } = options
+  const env = connectionEnvironment(connection, options.env)
   const { path } = await findPostgresProgram('pg_dump', { env, signal, serverMajor: pgDumpMajor })
   const program = startProgram(path, {
     args: ['--schema-only', '--no-password'],
-    env: connectionEnvironment(connection, env),
+    env,
     signal,
   })
   program.stdin.end()

@@ -17,11 +17,15 @@ const DAY_MS = 86_400_000
 
 /** Options of {@link selectBackups}. */
 export interface SelectOptions {
+  /** Where the backups are. */
   readonly store: ObjectStore
   /** @default 'main' */
   readonly cluster?: string
+  /** The database that was backed up. */
   readonly database: string
+  /** One backup, those never drilled, or a sample. */
   readonly which: Which
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
 }
 

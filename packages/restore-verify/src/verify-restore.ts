@@ -37,7 +37,6 @@ import { withinDiskLimit } from './disk-limit.ts'
 import { restWithout, type Rest } from './left-out.ts'
 import { prepareTarget, type AdaptOptions } from './prepare-target.ts'
 import { readStored } from './read-stored.ts'
-import { withRealPrograms } from './real-programs.ts'
 import { recordDrill } from './record.ts'
 import type { CheckName, PhaseTime, TableVerdict, VerificationReport } from './report.ts'
 import { RestoreVerifyError } from './restore-verify-error.ts'
@@ -63,6 +62,7 @@ export type VerifyProgress = {
 
 /** Options of {@link verifyRestore}. */
 export interface VerifyRestoreOptions extends AdaptOptions, BackupKeys {
+  /** Where the backups are. */
   readonly store: ObjectStore
   /** @default 'main' */
   readonly cluster?: string
@@ -97,9 +97,11 @@ export interface VerifyRestoreOptions extends AdaptOptions, BackupKeys {
   readonly amcheckJobs?: number
   /** Leave the result beside the backup, as `verification.json` and `verification-report.json`. @default true */
   readonly record?: boolean
+  /** Told how far it is. */
   readonly onProgress?: (progress: VerifyProgress) => void
   /** @default silent */
   readonly logger?: Logger
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
   /** @default process.env */
   readonly env?: NodeJS.ProcessEnv
@@ -171,12 +173,7 @@ async function beginDrill(options: VerifyRestoreOptions, backup: BackupRef): Pro
   const manifestSha256 = createHash('sha256')
     .update(text ?? '')
     .digest('hex')
-  const realEnv = await withRealPrograms(env, {
-    major: manifest.server.major,
-    // Those that a drill starts itself have a socket of its own.
-    host: options.target?.kind === 'server' ? options.target.connection?.host : '/',
-  })
-  return { options, manifest, manifestSha256, checks, phases: [], env: realEnv, now, startedAt }
+  return { options, manifest, manifestSha256, checks, phases: [], env, now, startedAt }
 }
 
 async function runDrill(drill: Drill): Promise<VerificationReport> {

@@ -2,6 +2,7 @@ import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { checkJson } from '@ops/internal-cli/check-json'
 import { createBackup, type BackupResult } from '@ops/pg-backup'
 import { awkwardSqlFile, startPostgres, type Postgres } from '@ops/testbed'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -43,11 +44,14 @@ function drill(options: Partial<VerifyRestoreOptions> = {}) {
 }
 
 function cli(args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  return new Promise((resolve) => {
+  return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
     const env = { PATH: process.env['PATH'], ...server.env('postgres'), OPS_STORE: place.store.url }
     execFile(process.execPath, [CLI, ...args], { env, maxBuffer: 2 ** 26 }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
     )
+  }).then((ended) => {
+    checkJson('restore-verify', args, ended.stdout)
+    return ended
   })
 }
 

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { checkJson } from '@ops/internal-cli/check-json'
 import { createBackup } from '@ops/pg-backup'
 import { startPostgres, type Postgres } from '@ops/testbed'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -40,11 +41,14 @@ const backup = (index: number) => ({ cluster: 'main', database: 'shop', id: ids[
 const common = () => ({ store: place.store, database: 'shop', target, skip: ['amcheck'] as const })
 
 function cli(args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  return new Promise((resolve) => {
+  return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
     const env = { PATH: process.env['PATH'], ...other.env('postgres'), OPS_STORE: place.store.url }
     execFile(process.execPath, [CLI, ...args, '--of', 'shop'], { env }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
     )
+  }).then((ended) => {
+    checkJson('restore-verify', args, ended.stdout)
+    return ended
   })
 }
 

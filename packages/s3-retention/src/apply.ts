@@ -13,6 +13,7 @@ import { toRetentionError } from './store-failure.ts'
 
 /** Options of {@link applyRetention}. */
 export interface ApplyOptions {
+  /** Where to delete. */
   readonly store: ObjectStore
   /** Looks at the store again, in the same way as before the plan: `() => scanSets({ store, prefix })`. */
   readonly scan: () => Promise<Scan>
@@ -26,7 +27,9 @@ export interface ApplyOptions {
   readonly maxAttempts?: number
   /** Wait before the second attempt; it doubles, with jitter. @default 500 */
   readonly retryDelayMs?: number
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
+  /** Told after each batch of keys. */
   readonly onProgress?: (progress: ApplyProgress) => void
 }
 

@@ -8,6 +8,7 @@ import { createZoneClock, type ZoneClock } from './zone-clock.ts'
 
 /** Which periods must have a good item, and how far back. */
 export interface GapWindow {
+  /** What should have a good item each. */
   readonly period: Period
   /** How many periods before the current one; at most 100,000. */
   readonly periods: number
@@ -15,6 +16,7 @@ export interface GapWindow {
 
 /** Options of {@link findGaps}. */
 export interface FindGapsOptions extends GapWindow {
+  /** The end of the window that is looked at. */
   readonly now: Date
   /** IANA name. @default 'UTC' */
   readonly timeZone?: string

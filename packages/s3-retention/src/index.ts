@@ -1,4 +1,7 @@
-/** Which dated objects or backup sets to keep, why, and how the rest is deleted without going wrong. */
+/**
+ * Which dated objects or backup sets to keep, why, and how the rest is deleted without going wrong.
+ * @module @ops/s3-retention
+ */
 export {
   isRetentionError,
   RETENTION_ERROR_CODES,

@@ -22,6 +22,7 @@ import type { Verdict } from './rules.ts'
 
 /** Options of {@link planRetention}. */
 export interface PlanOptions {
+  /** The time to plan for. */
   readonly now: Date
   /** In whose days, weeks, months and years the policy counts; an IANA name. @default 'UTC' */
   readonly timeZone?: string

@@ -1,3 +1,7 @@
+/**
+ * What retention did as metrics, on a registry that is passed in.
+ * @module @ops/s3-retention/prometheus
+ */
 import type { ApplyResult } from './apply.ts'
 import type { RetentionDecision, RetentionPlan } from './plan.ts'
 
@@ -27,6 +31,7 @@ export interface MetricsClient<Registry> {
 
 /** Options of {@link createRetentionMetrics}. */
 export interface RetentionMetricsOptions<Registry> {
+  /** The module `prom-client` or `@prometheus-io/client`, whose classes make the metrics. */
   readonly client: MetricsClient<Registry>
   /** A registry of the same client. */
   readonly registry: Registry

@@ -1,4 +1,7 @@
-/** What only S3 has: versions, Object Lock, legal holds, lifecycle rules. Needs `@aws-sdk/client-s3`. */
+/**
+ * What only S3 has: versions, Object Lock, legal holds, lifecycle rules. Needs `@aws-sdk/client-s3`.
+ * @module @ops/s3-retention/s3
+ */
 export { inspectBucket, type BucketFacts, type InspectBucketOptions } from './s3/inspect-bucket.ts'
 export { findLocks, lockUntil, type LockUntilOptions } from './s3/locks.ts'
 export {

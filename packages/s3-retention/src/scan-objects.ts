@@ -8,6 +8,7 @@ import { createZoneClock } from './zone-clock.ts'
 
 /** Options of {@link scanObjects}. */
 export interface ScanObjectsOptions {
+  /** Where to look. */
   readonly store: ObjectStore
   /** Only keys that begin with this. @default '' */
   readonly prefix?: string
@@ -20,7 +21,9 @@ export interface ScanObjectsOptions {
   readonly timePattern?: string
   /** The zone of the times in keys; an IANA name. @default 'UTC' */
   readonly timeZone?: string
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
+  /** Told how far it is. */
   readonly onProgress?: (progress: ScanProgress) => void
 }
 

@@ -9,12 +9,15 @@ import { toRetentionError } from './store-failure.ts'
 
 /** Options of {@link scanSets}. */
 export interface ScanSetsOptions {
+  /** Where to look. */
   readonly store: ObjectStore
   /** Only keys that begin with this. @default '' */
   readonly prefix?: string
   /** Manifests read at a time. @default 8 */
   readonly concurrency?: number
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
+  /** Told how far it is. */
   readonly onProgress?: (progress: ScanProgress) => void
 }
 

@@ -5,13 +5,17 @@ import { timeOfBackupId } from './time-in-name.ts'
 
 /** Options of {@link findStaleUploads}. */
 export interface FindStaleUploadsOptions {
+  /** Where to look. */
   readonly store: ObjectStore
   /** @default '' */
   readonly prefix?: string
+  /** The time to reckon from. */
   readonly now: Date
+  /** How old an upload must be at least. */
   readonly graceHours: number
   /** When the newest part was stored; see `newestPart`. Without it, only the upload's start and the key say how old it is. */
   readonly newestPart?: (upload: PendingUpload, signal?: AbortSignal) => Promise<Date | undefined>
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
 }
 

@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { checkJson } from '@ops/internal-cli/check-json'
 import { describe, expect, it } from 'vitest'
 import { createBackupFolder, type BackupFolder } from './backup-folder.ts'
 
@@ -17,7 +18,9 @@ interface Outcome {
 }
 
 async function run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
-  return await start(args, env).ended
+  const outcome = await start(args, env).ended
+  checkJson('s3-retention', args, outcome.stdout)
+  return outcome
 }
 
 function start(

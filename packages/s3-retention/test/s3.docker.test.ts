@@ -12,6 +12,7 @@ import {
   S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
+import { checkJson } from '@ops/internal-cli/check-json'
 import { s3Store } from '@ops/object-store'
 import { startS3, type S3Server } from '@ops/testbed'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -69,6 +70,7 @@ async function runCli(
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text))
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
+  checkJson('s3-retention', args, output.stdout)
   return { code, ...output }
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { HTML_POLICY } from '@ops/restore-verify'
 import { SCRIPT } from './live.ts'
 import { STYLE } from './style.ts'
 
@@ -19,8 +20,8 @@ const NOTHING_ELSE = "base-uri 'none'; form-action 'none'; frame-ancestors 'none
 /** The page runs its own script and shows its own style, known by their digests, and speaks to nobody else. */
 export const PAGE_POLICY: string = `default-src 'none'; style-src ${sha256(STYLE)}; script-src ${sha256(SCRIPT)}; connect-src 'self'; ${NOTHING_ELSE}`
 
-/** A drill's report runs no script at all; the bars of its timeline have their widths in style attributes. */
-export const REPORT_POLICY: string = `default-src 'none'; style-src 'unsafe-inline'; ${NOTHING_ELSE}`
+/** A drill's report shows its own style, and runs no script at all. */
+export const REPORT_POLICY: string = `${HTML_POLICY}; ${NOTHING_ELSE}`
 
 /** JSON and plain text show nothing. */
 export const DATA_POLICY: string = `default-src 'none'; ${NOTHING_ELSE}`

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { renderHtml, type VerificationReport } from '@ops/restore-verify'
 import { hasCredentials, type BasicCredentials } from './basic-auth.ts'
 import { DATA_POLICY, PAGE_POLICY, REPORT_POLICY, SECURITY_HEADERS } from './content-security.ts'
+import { keepFor } from './keep-for.ts'
 import { renderStatusPage } from './page.ts'
 import { statusDocument } from './status-document.ts'
 import { statusSchema } from './status-schema.ts'
@@ -16,7 +17,7 @@ export interface DrillRef {
 }
 
 export interface StatusHandlerOptions {
-  /** Called for every request, and at most twice a second while somebody watches: keep what is slow to gather. */
+  /** Called at most once a second for requests, and twice a second while somebody watches: keep what is slow to gather. */
   readonly readStatus: () => Promise<Status>
   /** The report of a backup's last drill. @default there are none to be had */
   readonly readDrillReport?: (drill: DrillRef) => Promise<VerificationReport | undefined>
@@ -28,6 +29,9 @@ export interface StatusHandlerOptions {
   readonly onError?: (error: unknown) => void
 }
 
+/** However often the page is asked for, the status is read and the page made at most once in this time. */
+const KEEP_MS = 1000
+
 /** Answers a request, or resolves to `false` when its path is none of the page's. */
 export type StatusHandler = (request: IncomingMessage, response: ServerResponse) => Promise<boolean>
 
@@ -37,8 +41,15 @@ export type StatusHandler = (request: IncomingMessage, response: ServerResponse)
  * while somebody watches, call its `closeAllConnections`.
  */
 export function createStatusHandler(options: StatusHandlerOptions): StatusHandler {
-  const { readStatus, subscribe, auth, onError = () => undefined } = options
-  const viewers = createViewers({ readStatus, subscribe, onError })
+  const { subscribe, auth, onError = () => undefined } = options
+  const readStatus = keepFor(KEEP_MS, options.readStatus)
+  // Who is told of a change wants to see it; what is kept is then never older than what was shown.
+  const readAfresh = (): Promise<Status> => {
+    readStatus.forget()
+    return readStatus()
+  }
+  const viewers = createViewers({ readStatus: readAfresh, subscribe, onError })
+  const readPage = keepFor(KEEP_MS, async () => renderStatusPage(await readStatus()))
   return async (request, response) => {
     const route = routeOf(URL.parse(request.url ?? '/', 'http://status')?.pathname ?? '')
     if (route === undefined) return false
@@ -46,7 +57,7 @@ export function createStatusHandler(options: StatusHandlerOptions): StatusHandle
       if (!(await isAllowed(request, auth))) refuse(response, auth)
       else if (request.method !== 'GET' && request.method !== 'HEAD')
         answer(response.setHeader('allow', 'GET, HEAD'), 405, 'Only GET and HEAD.\n')
-      else await route({ ...options, viewers, response })
+      else await route({ ...options, readStatus, readPage, viewers, response })
     } catch (error) {
       onError(error)
       if (response.headersSent) response.destroy()
@@ -57,6 +68,7 @@ export function createStatusHandler(options: StatusHandlerOptions): StatusHandle
 }
 
 interface Answering extends StatusHandlerOptions {
+  readonly readPage: () => Promise<string>
   readonly viewers: Viewers
   readonly response: ServerResponse
 }
@@ -66,8 +78,8 @@ type Route = (answering: Answering) => Promise<void> | void
 const ROUTES = new Map<string, Route>([
   [
     '/',
-    async ({ readStatus, response }) =>
-      answer(response, 200, renderStatusPage(await readStatus()), 'text/html; charset=utf-8', PAGE_POLICY),
+    async ({ readPage, response }) =>
+      answer(response, 200, await readPage(), 'text/html; charset=utf-8', PAGE_POLICY),
   ],
   [
     '/api/v1/status',

@@ -5,6 +5,9 @@ export {
   type StatusHandler,
   type StatusHandlerOptions,
 } from './handler.ts'
+export { certificateStatus } from './certificate-status.ts'
+export { keepFor } from './keep-for.ts'
+export { watchPooler, type WatchedPooler } from './pooler-status.ts'
 export { type BasicCredentials } from './basic-auth.ts'
 export { findProblems, type Finding } from './findings.ts'
 export { renderStatusPage } from './page.ts'

@@ -19,8 +19,17 @@ function hostile(status: Status): Status {
   return replace(status) as Status
 }
 
+/** So many databases that there is an overview. */
+function many(status: Status): Status {
+  const databases = Array.from({ length: 6 }, (_, index) => ({
+    ...status.databases[index % 2]!,
+    database: `tenant_${index}`,
+  }))
+  return { ...status, databases }
+}
+
 describe('names that want to be more', () => {
-  const page = renderStatusPage(hostile(sampleStatus()))
+  const page = renderStatusPage(hostile(many(sampleStatus())))
 
   it('stay text', () => {
     expect(page.match(/<script/g)).toHaveLength(1)
@@ -35,7 +44,7 @@ describe('names that want to be more', () => {
 
   it('do not lead a link elsewhere', () => {
     for (const [, target] of page.matchAll(/href="([^"]*)"/g))
-      expect(target).toMatch(/^(#[\w-]+|drills\/(?:[\w.!~*()%-]|&#39;)+|api\/v1\/[\w.]+)$/)
+      expect(target).toMatch(/^(#(?:[\w.!~*()%-]|&#39;)+|drills\/(?:[\w.!~*()%-]|&#39;)+|api\/v1\/[\w.]+)$/)
   })
 })
 
@@ -84,6 +93,29 @@ describe('the page', () => {
     )
     const links = [...renderStatusPage(status).matchAll(/href="drills\/([^"]+)"/g)].map(([, id]) => id)
     expect(new Set(links)).toEqual(new Set(drilled))
+  })
+
+  it('of many databases begins with an overview that leads to each', () => {
+    expect(renderStatusPage(sampleStatus())).not.toContain('aria-label="All databases"')
+    const page = renderStatusPage(many(sampleStatus()))
+    expect(page).toContain('aria-label="All databases"')
+    const anchors = [...page.matchAll(/href="#(database-[^"]+)"/g)].map(([, anchor]) => anchor)
+    expect(anchors).toHaveLength(6)
+    for (const anchor of anchors) expect(page).toContain(`id="${anchor}"`)
+    expect(page).toContain('aria-label="5 days proven, 25 days backed up"')
+  })
+
+  it('lists no more than the newest backups, and says how many more there are', () => {
+    const status = sampleStatus('calm')
+    const [shop] = status.databases
+    const backups = Array.from({ length: 1000 }, (_, index) => ({
+      ...shop!.backups[0]!,
+      id: `20261001T000000Z-${index}`,
+    }))
+    const page = renderStatusPage({ ...status, retention: null, databases: [{ ...shop!, backups }] })
+    expect(page).toContain('All 1,000 backups of shop in figures')
+    expect(page.match(/<code>20261001T/g)).toHaveLength(60)
+    expect(page).toContain('… and 940 older ones')
   })
 
   it('says what each plot shows', () => {

@@ -65,7 +65,7 @@ h3 { font-size: 1.2rem; font-weight: 650; letter-spacing: -.01em; overflow-wrap:
 .gauge .track { fill: var(--track) } .gauge .fill { fill: var(--good) } .gauge.warn .fill { fill: var(--warn) } .gauge.bad .fill { fill: var(--bad) } .gauge.plain .fill { fill: var(--plain) }
 
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: 1.2rem 2rem; margin-top: 1.7rem }
-.plots.narrow { grid-template-columns: 1fr; margin: 0 }
+.plots.wide { grid-template-columns: 1fr 1fr } .plots.wide svg { height: 4.6rem }
 .plot figcaption { font-size: .87rem; margin-bottom: .4rem; line-height: 1.35 } .plot figcaption span { color: var(--muted); display: block } .plot strong { font-weight: 600; font-size: 1rem }
 .plot svg { display: block; width: 100%; height: 3.6rem; overflow: visible; border-bottom: 1px solid var(--line) }
 .plot path { fill: none; vector-effect: non-scaling-stroke; stroke-linejoin: round; stroke-linecap: round }
@@ -98,7 +98,9 @@ article > .scroll { margin-top: 1.1rem } details { margin-top: 1.2rem } summary 
 .scroll th, .scroll td { text-align: left; padding: .5rem 1.2rem .5rem 0; border-top: 1px solid var(--line); font-weight: 400; vertical-align: baseline }
 .scroll tr > :last-child { padding-right: 0 } .scroll thead th { color: var(--muted); font-size: .8rem; border: 0; white-space: nowrap; padding-top: 0 }
 .scroll tbody th { font-weight: 550; overflow-wrap: anywhere; min-width: 9rem } .scroll .number { text-align: right; white-space: nowrap } .scroll td.says { overflow-wrap: anywhere; min-width: 9rem }
-.scroll .wide { min-width: 11rem } .bar { display: flex; gap: .8rem; align-items: center } .bar .gauge { flex: 1; min-width: 4rem } .bar .number { text-align: left; min-width: 5.2rem }
+.scroll .wide { min-width: 11rem } .bar { display: flex; gap: .8rem; align-items: center } .bar .gauge { flex: 1; min-width: 4rem } .bar .number { text-align: left; min-width: 5.6rem }
+.strip { display: block; width: 100%; max-width: 15rem; height: 1.25rem } .strip .proven { fill: var(--good) } .strip .unproven { fill: var(--plain); opacity: .55 } .strip .disproven { fill: var(--bad) } .strip .gap { fill: var(--warn) } .strip .none { fill: var(--muted) }
+.database { scroll-margin-top: 1rem } .database:target { border-color: var(--plain) }
 .foot { padding-bottom: 3rem; font-size: .87rem; color: var(--muted); display: flex; gap: .3rem 1.5rem; flex-wrap: wrap }
 
 @media (max-width: 52rem) { .columns { grid-template-columns: minmax(0, 1fr) } .calendar { max-width: 22rem } }

@@ -58,8 +58,13 @@ describe('what is answered', () => {
     }
     await using server = await startStatusServer({ readStatus, readDrillReport })
     const report = await fetch(`${server.url}/drills/${drilled.id}`)
-    expect(await report.text()).toContain('<h1>Disproven</h1>')
-    expect(report.headers.get('content-security-policy')).not.toContain('script-src')
+    const page = await report.text()
+    expect(page).toContain('<h1>Disproven</h1>')
+    expect(page).not.toMatch(/<[^>]*\sstyle=/)
+    const policy = report.headers.get('content-security-policy')!
+    expect(policy).not.toMatch(/script-src|unsafe/)
+    const [, style] = /<style>([\s\S]*?)<\/style>/.exec(page)!
+    expect(policy).toContain(`style-src 'sha256-${createHash('sha256').update(style!).digest('base64')}'`)
     const undrilled = status.databases[0]!.backups.find(({ drill }) => drill === null)!
     for (const id of [undrilled.id, 'latest', '..%2F..%2Fetc%2Fpasswd', '%00', '<script>'])
       expect((await fetch(`${server.url}/drills/${id}`)).status).toBe(404)

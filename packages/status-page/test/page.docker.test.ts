@@ -121,6 +121,29 @@ describe.each(['calm', 'trouble'] as const)('a system in %s', (mood) => {
   })
 })
 
+it('of many databases has an overview, which leads to each and fits a phone', async () => {
+  const status = sampleStatus()
+  const databases = Array.from({ length: 8 }, (_, index) => ({
+    ...status.databases[index % 2]!,
+    database: `tenant_${index}`,
+  }))
+  await using server = await startStatusServer({
+    readStatus: () => Promise.resolve({ ...status, databases }),
+  })
+  const { page } = await open(server.url)
+  const region = page.locator('[aria-label="All databases"]')
+  expect(await region.locator('tbody tr').count()).toBe(8)
+  await region.locator('a', { hasText: 'tenant_5' }).click()
+  expect(await page.locator('.database:target h3').textContent()).toBe('tenant_5')
+  expect(await accessibilityProblems(page)).toEqual([])
+  for (const width of [390, 320]) {
+    await page.setViewportSize({ width, height: 844 })
+    expect([width, await overflow(page)]).toEqual([width, 0])
+  }
+  await screenshot(page, 'status-many-phone')
+  await page.close()
+})
+
 it('says all of it without JavaScript', async () => {
   await using server = await startStatusServer({ readStatus: () => Promise.resolve(sampleStatus()) })
   const [still, live] = await Promise.all([open(server.url, { javaScriptEnabled: false }), open(server.url)])

@@ -18,6 +18,7 @@ export {
   type CertificateOptions,
   type KeyPair,
 } from './pki.ts'
+export { hasTerminal, startOnTerminal, type OnTerminal } from './terminal.ts'
 export { startTlsServer, type TlsServer, type TlsServerOptions } from './tls-server.ts'
 export { dockerAvailable } from './docker-available.ts'
 export { PGBOUNCER_SUITES, POSTGRES_SUITES } from './matrix.ts'

@@ -1,47 +1,55 @@
-import { createBackup, listBackups, type BackupProgress } from '@ops/pg-backup'
-import type { BackupMetrics } from '@ops/pg-backup/prometheus'
-import { cronSchedule } from '../schedule.ts'
-import type { Job } from '../job.ts'
-import type { JobContext } from './context.ts'
+import { errorMessage } from '@ops/internal-error'
+import type { Job } from '@ops/internal-jobs'
+import { createBackup, listBackups, webhookNotifier } from '@ops/pg-backup'
+import type { BackupFailure, BackupHooks } from '@ops/pg-backup'
+import { scheduleOf, type JobContext } from './context.ts'
 
 /** Backs one database up. */
-export function backupJob(database: string, metrics: BackupMetrics, context: JobContext): Job {
-  const { config, store, env, logger } = context
-  const { cluster, postgres, timeZone, backup, lease } = config
-  const { schedule: pattern, jitter: jitterMs, recipients, jobs, globals } = backup
+export function backupJob(database: string, context: JobContext): Job {
+  const { config, store, env, logger, metrics } = context
+  const { cluster, postgres, backup, lease, webhook } = config
+  const hooks = [metrics.backups, ...(webhook === undefined ? [] : [webhookNotifier(webhook)])]
+  const tell = async (hook: BackupHooks, failure: BackupFailure): Promise<void> => {
+    const { signal } = new AbortController()
+    try {
+      await hook.onStart?.(failure, { signal })
+      await hook.onFailure?.(failure, { signal })
+    } catch (error) {
+      logger.warn({ database, reason: errorMessage(error) }, 'a hook failed, which the job does not mind')
+    }
+  }
   return {
     kind: 'backup',
     database,
-    schedule: cronSchedule({ pattern, timeZone, jitterMs, name: `backup ${database}` }),
+    schedule: scheduleOf(context, backup, `backup ${database}`),
     async doneSince(slot, signal) {
       const newest = (await listBackups({ store, cluster, database, signal })).at(-1)
       const startedAt = newest && new Date(newest.startedAt)
       return startedAt !== undefined && startedAt >= slot ? startedAt : undefined
     },
-    couldNotRun(error) {
-      const attempt = { cluster, database, startedAt: new Date().toISOString() }
-      const { signal } = new AbortController()
-      void metrics.onStart(attempt, { signal })
-      void metrics.onFailure({ ...attempt, code: 'BACKUP_STORE_FAILED', error, durationMs: 0 }, { signal })
-    },
-    async run(signal) {
+    async run({ signal, onProgress }) {
       const canLease = (await store.capabilities({ signal })).putIfAbsent
       await createBackup({
         store,
         cluster,
         connection: { ...postgres, database },
-        jobs,
-        globals,
-        encryption: recipients && { recipients },
+        jobs: backup.jobs,
+        globals: backup.globals,
+        encryption: backup.recipients && { recipients: backup.recipients },
         // A worker that died holds it a little longer; so may somebody who backs up by hand.
         lease: canLease ? { ...lease, waitMs: lease.ttlMs + lease.clockSkewMs } : undefined,
-        hooks: [metrics],
-        onProgress: (progress: BackupProgress) =>
-          context.activity.progress({ kind: 'backup', database }, progress),
+        hooks,
+        onProgress,
         logger,
         env,
         signal,
       })
+    },
+    // Nobody else tells the hooks of a store that is away: there was no attempt to back up.
+    couldNotRun(error) {
+      const startedAt = new Date().toISOString()
+      for (const hook of hooks)
+        void tell(hook, { cluster, database, startedAt, code: 'BACKUP_STORE_FAILED', error, durationMs: 0 })
     },
   }
 }

@@ -8,10 +8,9 @@ import {
 } from '@ops/cert-probe'
 import { registerCertProbeMetrics } from '@ops/cert-probe/prometheus'
 import { errorMessage } from '@ops/internal-error'
+import type { Job } from '@ops/internal-jobs'
 import * as client from '@prometheus-io/client'
-import { cronSchedule } from '../schedule.ts'
-import type { Job } from '../job.ts'
-import type { JobContext } from './context.ts'
+import { scheduleOf, type JobContext } from './context.ts'
 
 export interface CertificatesJob extends Job, AsyncDisposable {
   /** Of the last run. */
@@ -19,8 +18,8 @@ export interface CertificatesJob extends Job, AsyncDisposable {
 }
 
 /** Probes every certificate that is configured, or a site of the Caddy. */
-export function certificatesJob(registry: client.Registry, { config, logger }: JobContext): CertificatesJob {
-  const { schedule: pattern, jitter: jitterMs, targets, file, caddy, caFile, timeout } = config.certificates
+export function certificatesJob(registry: client.Registry, context: JobContext): CertificatesJob {
+  const { targets, file, caddy, caFile, timeout } = context.config.certificates
   let last: ProbeReport[] = []
   let named: readonly string[] | undefined
   const discovery: Discovery = createDiscovery({
@@ -31,14 +30,14 @@ export function certificatesJob(registry: client.Registry, { config, logger }: J
       named = found.named
     },
     onError: (source, error) =>
-      logger.warn({ source, reason: errorMessage(error) }, 'the targets are left as they were'),
+      context.logger.warn({ source, reason: errorMessage(error) }, 'the targets are left as they were'),
   })
   registerCertProbeMetrics({ client, registry, monitor: { reports: () => last }, discovery })
   return {
     kind: 'certificates',
     isLocal: true,
-    schedule: cronSchedule({ pattern, timeZone: config.timeZone, jitterMs, name: 'certificates' }),
-    async run(signal) {
+    schedule: scheduleOf(context, context.config.certificates, 'certificates'),
+    async run({ signal }) {
       named ??= (await discovery.start()).named
       const caPem = caFile === undefined ? undefined : await readFile(caFile, 'utf8')
       const trust = createTrustStore({ caPem, addToSystem: true })

@@ -1,35 +1,28 @@
+import type { Job, JobRecord } from '@ops/internal-jobs'
 import { listBackups } from '@ops/pg-backup'
-import { metricsFromStore, type BackupMetrics } from '@ops/pg-backup/prometheus'
+import { metricsFromStore } from '@ops/pg-backup/prometheus'
 import { isRestoreVerifyError, readReport } from '@ops/restore-verify'
-import type { RestoreVerifyMetrics } from '@ops/restore-verify/prometheus'
-import type { RetentionMetrics } from '@ops/s3-retention/prometheus'
-import { cronSchedule } from '../schedule.ts'
-import type { Job, JobRecord } from '../job.ts'
-import type { JobContext } from './context.ts'
-import { planOf, scanBackups } from './retention.ts'
+import { scheduleOf, type JobContext } from './context.ts'
+import { planNow } from './retention.ts'
 
-export interface InventoryMetrics {
-  readonly backups: BackupMetrics
-  readonly drills: RestoreVerifyMetrics
-  readonly retention: RetentionMetrics
+export interface InventoryOptions {
+  readonly databases: () => readonly string[]
+  /** Of whichever worker. */
+  readonly lastRetention: () => Promise<JobRecord | undefined>
 }
 
 /** Shows what is in the store, whoever put it there: after a restart, and what other workers do. */
-export function inventoryJob(
-  metrics: InventoryMetrics,
-  lastRetention: () => Promise<JobRecord | undefined>,
-  context: JobContext,
-): Job {
-  const { config, store, logger } = context
-  const { cluster, databases, timeZone } = config
+export function inventoryJob({ databases, lastRetention }: InventoryOptions, context: JobContext): Job {
+  const { config, store, logger, metrics } = context
+  const { cluster, inventory } = config
   return {
     kind: 'inventory',
     isLocal: true,
-    schedule: cronSchedule({ pattern: config.inventory.schedule, timeZone, jitterMs: 0, name: 'inventory' }),
-    async run(signal) {
+    schedule: scheduleOf(context, inventory, 'inventory'),
+    async run({ signal }) {
       metrics.backups.show(await metricsFromStore({ store, cluster, logger, signal }))
-      for (const database of databases) await showDrills(database, signal)
-      const plan = planOf(await scanBackups(context, signal), context)
+      for (const database of databases()) await showDrills(database, signal)
+      const plan = await planNow(context, signal)
       const cleanedAt = (await lastRetention())?.lastSuccessAt
       metrics.retention.record(
         cleanedAt === undefined ? { plan } : { plan: { ...plan, now: cleanedAt }, result: NOTHING_DONE },
@@ -38,7 +31,7 @@ export function inventoryJob(
   }
 
   /** From the newest backup back to one that was proven. */
-  async function showDrills(database: string, signal: AbortSignal | undefined): Promise<void> {
+  async function showDrills(database: string, signal: AbortSignal): Promise<void> {
     for (const backup of (await listBackups({ store, cluster, database, signal })).toReversed()) {
       const report = await readReport(store, backup, signal).catch((error: unknown) => {
         if (!isRestoreVerifyError(error)) throw error

@@ -1,3 +1,7 @@
+/**
+ * Reads `pg_dump`'s custom format as a stream: its entries, and a digest of every table.
+ * @module @ops/pg-backup/archive
+ */
 /** The base class of the errors below, with `code` and `details`. */
 export type { OpsError } from '@ops/internal-error'
 export { archiveErrorCodes, ArchiveError, isArchiveError } from './archive-error.ts'

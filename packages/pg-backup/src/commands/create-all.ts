@@ -9,11 +9,13 @@ import {
   type CliContext,
 } from '@ops/internal-cli'
 import type { Command } from 'commander'
-import { createAllBackups, type DatabaseOutcome } from '../create-all-backups.ts'
+import { createAllBackups, type CreateAllBackupsResult, type DatabaseOutcome } from '../create-all-backups.ts'
+import type { CreateProgress } from '../json-output.ts'
 import { manifestTotals } from '../manifest-totals.ts'
-import { createProgress } from './create-progress.ts'
+import { followBackups } from './create-progress.ts'
 import { warningsOnly } from './create.ts'
 import { formatFromFlags, withFormatFlags, type FormatFlags } from './format-options.ts'
+import { nextIsDrill } from './next-drill.ts'
 import { hooksFromFlags, withNotifyFlags, type NotifyFlags } from './notify.ts'
 import {
   connectionFromFlags,
@@ -57,8 +59,8 @@ Examples:
 async function createAll(flags: Flags, context: CliContext): Promise<void> {
   const { signal } = context
   await using store = await openFlaggedStore(flags, context)
-  using output = createOutput(flags, context)
-  const progress = createProgress(store, output, signal)
+  using output = createOutput<CreateProgress, CreateAllBackupsResult>(flags, context)
+  const progress = followBackups(store, output, signal)
   const result = await createAllBackups({
     ...runOptionsFromFlags(flags),
     ...(await formatFromFlags(flags, context)),
@@ -79,6 +81,8 @@ async function createAll(flags: Flags, context: CliContext): Promise<void> {
   await output.done(result, [summary], table(databases))
   for (const each of databases) if (each.status === 'failed') context.say(failure(each.database, each.error))
   if (failed > 0) context.exitWith(EXIT.failed)
+  const done = databases.find((each) => each.status === 'done')
+  if (done !== undefined) nextIsDrill(done.backup, flags, context)
 }
 
 function failure(database: string, { code, message }: { code?: string; message: string }): string {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { BackupMeasures } from '../backup-measures.ts'
-import { estimate, progressFields } from './create-progress.ts'
+import { describeDump, estimate } from './create-progress.ts'
 
 const LAST: BackupMeasures = {
   cluster: 'main',
@@ -43,23 +43,18 @@ describe('the estimate', () => {
   })
 })
 
-it('the fields say everything, the most important first', () => {
+it('the line says how much of the last backup is done, and at what the dump is', () => {
   const progress = at(512_000)
-  expect(progressFields(progress, estimate(progress, LAST, 10_000), 10_000)).toEqual([
-    "~51 % of the last backup's size, ~9.5 s left",
-    '500.0 KiB',
-    '50.0 KiB/s',
-    '1,234 rows',
-    'table 2/12 public.orders',
-    '100.0 KiB stored',
-    '10.0 s',
-  ])
-  expect(progressFields({ ...progress, tablesTotal: undefined, table: undefined }, undefined, 0)).toEqual([
-    '500.0 KiB',
-    '488.3 MiB/s',
-    '1,234 rows',
-    'table 2',
-    '100.0 KiB stored',
-    '0 ms',
-  ])
+  expect(describeDump(progress, estimate(progress, LAST, 10_000))).toEqual({
+    doing: 'dumping',
+    done: 512_000,
+    total: 1_000_000,
+    isEstimate: true,
+    details: ['1,234 rows', 'table 2/12 public.orders', '100.0 KiB stored'],
+  })
+  const { total, details } = describeDump(
+    { ...progress, tablesTotal: undefined, table: undefined },
+    undefined,
+  )
+  expect([total, details?.[1]]).toEqual([undefined, 'table 2'])
 })

@@ -1,23 +1,28 @@
-import { formatBytes, formatCount, formatDuration } from '@ops/internal-cli'
+import { formatBytes, formatCount, type Progress } from '@ops/internal-cli'
 import type { ObjectStore } from '@ops/object-store'
 import { newestReadable, type BackupMeasures } from '../backup-measures.ts'
 import type { BackupProgress } from '../create-backup.ts'
 import type { BackupAttempt, BackupHooks } from '../hooks.ts'
+import type { CreateProgress, Estimate } from '../json-output.ts'
 import { listBackups } from '../list-backups.ts'
 import type { Output } from './output.ts'
 
 type DumpProgress = Extract<BackupProgress, { phase: 'dump' }>
 
 /** Shows how far backups are. */
-export interface CreateProgress {
+interface BackupFollower {
   /** To be given to the backup. */
   readonly hooks: BackupHooks
   /** The progress of one backup; of several at a time it says of which database. */
   readonly show: (progress: BackupProgress & { readonly database?: string }) => void
 }
 
-/** The backups of one command on its output, with an estimate of each by the last one of its database. */
-export function createProgress(store: ObjectStore, output: Output, signal: AbortSignal): CreateProgress {
+/** Shows the backups of one command on its output, with an estimate of each by the last one of its database. */
+export function followBackups(
+  store: ObjectStore,
+  output: Pick<Output<CreateProgress, object>, 'started' | 'progress'>,
+  signal: AbortSignal,
+): BackupFollower {
   const last = new Map<string, BackupMeasures | undefined>()
   const dumpsBegan = new Map<string, number>()
   let latest = ''
@@ -25,24 +30,23 @@ export function createProgress(store: ObjectStore, output: Output, signal: Abort
     hooks: {
       onStart: (attempt) => {
         latest = attempt.database
-        output.event({ event: 'started', ...attempt })
+        output.started(attempt)
         // Beside the backup, which does not wait for it.
         void lastBackup(store, attempt, signal).then((found) => last.set(attempt.database, found))
       },
     },
     show: (progress) => {
-      const { database = latest } = progress
-      const prefix = progress.database === undefined ? [] : [database]
-      if (progress.phase !== 'dump')
-        return output.progress({ ...progress }, () => [...prefix, describePhase(progress)])
+      const { database: of } = progress
+      if (progress.phase !== 'dump') return output.progress(progress, { of, doing: describePhase(progress) })
+      const database = of ?? latest
       const began = dumpsBegan.get(database) ?? performance.now()
       dumpsBegan.set(database, began)
       const elapsedMs = Math.round(performance.now() - began)
       const expected = estimate(progress, last.get(database), elapsedMs)
-      output.progress({ ...progress, elapsedMs, ...(expected && { estimate: expected }) }, () => [
-        ...prefix,
-        ...progressFields(progress, expected, elapsedMs),
-      ])
+      output.progress(
+        { ...progress, elapsedMs, ...(expected && { estimate: expected }) },
+        { of, ...describeDump(progress, expected) },
+      )
     },
   }
 }
@@ -73,15 +77,6 @@ function describePhase(progress: Exclude<BackupProgress, DumpProgress>): string 
   }
 }
 
-/** How much there is to do, judged by the last backup of the same database. */
-export interface Estimate {
-  /** The id of that backup. */
-  readonly from: string
-  readonly rawBytes: number
-  /** At the rate so far; absent while there is none. */
-  readonly remainingMs?: number
-}
-
 /** The estimate for a dump that is so far; none when it has outgrown the last backup. */
 export function estimate(
   { rawBytes }: DumpProgress,
@@ -93,28 +88,23 @@ export function estimate(
   return { from: last.id, rawBytes: last.rawBytes, ...(rawBytes === 0 ? {} : { remainingMs }) }
 }
 
-/** The progress of a dump as fields of the progress line, the most important one first. */
-export function progressFields(
-  progress: DumpProgress,
+/** A dump as the progress line shows it. */
+export function describeDump(
+  { rawBytes, storedBytes, rows, tablesDone, tablesTotal, table }: DumpProgress,
   expected: Estimate | undefined,
-  elapsedMs: number,
-): string[] {
-  const { rawBytes, storedBytes, rows, tablesDone, tablesTotal, table } = progress
-  return [
-    ...(expected === undefined ? [] : [estimateField(rawBytes, expected)]),
-    formatBytes(rawBytes),
-    `${formatBytes((rawBytes / Math.max(elapsedMs, 1)) * 1000)}/s`,
-    `${formatCount(rows)} rows`,
-    [
-      `table ${tablesDone}${tablesTotal === undefined ? '' : `/${tablesTotal}`}`,
-      ...(table === undefined ? [] : [`${table.schema}.${table.name}`]),
-    ].join(' '),
-    `${formatBytes(storedBytes)} stored`,
-    formatDuration(elapsedMs),
-  ]
-}
-
-function estimateField(rawBytes: number, { rawBytes: total, remainingMs }: Estimate): string {
-  const percent = `~${Math.floor((rawBytes / Math.max(total, 1)) * 100)} % of the last backup's size`
-  return remainingMs === undefined ? percent : `${percent}, ~${formatDuration(remainingMs)} left`
+): Progress {
+  return {
+    doing: 'dumping',
+    done: rawBytes,
+    total: expected?.rawBytes,
+    isEstimate: true,
+    details: [
+      `${formatCount(rows)} rows`,
+      [
+        `table ${tablesDone}${tablesTotal === undefined ? '' : `/${tablesTotal}`}`,
+        ...(table === undefined ? [] : [`${table.schema}.${table.name}`]),
+      ].join(' '),
+      `${formatBytes(storedBytes)} stored`,
+    ],
+  }
 }

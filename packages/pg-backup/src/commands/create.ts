@@ -1,10 +1,12 @@
 import { formatBytes, formatCount, formatDuration, oneLine, type CliContext } from '@ops/internal-cli'
 import type { Command } from 'commander'
 import { createBackup, type BackupResult } from '../create-backup.ts'
+import type { CreateProgress } from '../json-output.ts'
 import type { Logger } from '../logger.ts'
 import { manifestTotals } from '../manifest-totals.ts'
-import { createProgress } from './create-progress.ts'
+import { followBackups } from './create-progress.ts'
 import { formatFromFlags, withFormatFlags, type FormatFlags } from './format-options.ts'
+import { nextIsDrill } from './next-drill.ts'
 import { hooksFromFlags, withNotifyFlags, type NotifyFlags } from './notify.ts'
 import {
   connectionFromFlags,
@@ -37,8 +39,8 @@ Examples:
 async function create(flags: Flags, context: CliContext): Promise<void> {
   const { signal } = context
   await using store = await openFlaggedStore(flags, context)
-  using output = createOutput(flags, context)
-  const progress = createProgress(store, output, signal)
+  using output = createOutput<CreateProgress, BackupResult>(flags, context)
+  const progress = followBackups(store, output, signal)
   const result = await createBackup({
     ...runOptionsFromFlags(flags),
     ...(await formatFromFlags(flags, context)),
@@ -52,6 +54,7 @@ async function create(flags: Flags, context: CliContext): Promise<void> {
     onProgress: progress.show,
   })
   await output.done(result, summary(result), result.id)
+  nextIsDrill(result, flags, context)
 }
 
 /** After a signal there is no error to name what could not be removed, so it is said as it happens. */

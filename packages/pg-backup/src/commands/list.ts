@@ -11,19 +11,14 @@ import type { ObjectStore } from '@ops/object-store'
 import type { Command } from 'commander'
 import { isBackupError } from '../backup-error.ts'
 import { listBackups, type ListedBackup } from '../list-backups.ts'
-import { manifestTotals, type ManifestTotals } from '../manifest-totals.ts'
+import type { ListedRow, ListOutput } from '../json-output.ts'
+import { manifestTotals } from '../manifest-totals.ts'
 import { readManifest } from '../manifest.ts'
 import { openFlaggedStore, withStoreFlags, type StoreFlags } from './options.ts'
 
 interface Flags extends StoreFlags {
   of?: string
   json?: boolean
-}
-
-/** A backup as `list` shows it: without the parts of the manifest that grow with the schema. */
-interface Row extends ListedBackup, Partial<ManifestTotals> {
-  /** Why its manifest could not be read. */
-  readonly problem?: string
 }
 
 const CONCURRENCY = 8
@@ -50,7 +45,7 @@ async function list(flags: Flags, context: CliContext): Promise<void> {
     database: flags.of,
     signal: context.signal,
   })
-  const rows: Row[] = []
+  const rows: ListedRow[] = []
   for (let at = 0; at < backups.length; at += CONCURRENCY) {
     rows.push(
       ...(await Promise.all(
@@ -58,7 +53,7 @@ async function list(flags: Flags, context: CliContext): Promise<void> {
       )),
     )
   }
-  if (flags.json === true) return context.printJson(rows)
+  if (flags.json === true) return context.printJson<ListOutput>(rows)
   if (rows.length === 0) {
     return context.say(
       `no backups of ${flags.of === undefined ? 'any database' : `"${flags.of}"`} in cluster "${flags.cluster}" in ${store.url}`,
@@ -68,7 +63,7 @@ async function list(flags: Flags, context: CliContext): Promise<void> {
   for (const row of rows) if (row.problem !== undefined) context.say(printable(row.problem))
 }
 
-async function describe(store: ObjectStore, backup: ListedBackup, signal: AbortSignal): Promise<Row> {
+async function describe(store: ObjectStore, backup: ListedBackup, signal: AbortSignal): Promise<ListedRow> {
   try {
     return { ...backup, ...manifestTotals(await readManifest({ store, backup, signal })) }
   } catch (error) {
@@ -77,7 +72,7 @@ async function describe(store: ObjectStore, backup: ListedBackup, signal: AbortS
   }
 }
 
-function table(rows: readonly Row[]): string {
+function table(rows: readonly ListedRow[]): string {
   return formatTable(
     [
       { header: 'ID', isKept: true },

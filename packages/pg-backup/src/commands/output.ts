@@ -1,5 +1,6 @@
-import { createProgressLine, type CliContext } from '@ops/internal-cli'
+import { createProgressLine, type CliContext, type Progress } from '@ops/internal-cli'
 import type { Command } from 'commander'
+import type { Line, Started } from '../json-output.ts'
 
 export interface OutputFlags {
   json?: boolean
@@ -13,40 +14,45 @@ export function withOutputFlags(command: Command): Command {
     .option('--json', 'print events as JSON, one a line; the last one is "done" or "failed"')
 }
 
-/** Has whatever belongs to its phase. */
-interface ProgressEvent {
+/** What an event of progress says at least. */
+interface Phase {
   readonly phase: string
-  readonly [field: string]: unknown
+  readonly database?: string
 }
 
 /** What a command says while it works and when it is done: to people on stderr, to programs on stdout. */
-export interface Output extends Disposable {
-  /** Shows how far it is: the event to programs, the fields, the most important one first, to people. */
-  progress(event: ProgressEvent, fields: () => readonly string[]): void
+export interface Output<Event extends Phase, Result extends object> extends Disposable {
+  /** Shows how far it is: the event to programs, the same as a line to people. */
+  progress(event: Event, line: Progress): void
   /** For programs alone. */
-  event(event: { readonly event: string }): void
+  started(event: Omit<Started, 'event'>): void
   /** The end: the result to programs, lines to people, and data on stdout for a script. */
-  done(result: object, lines: readonly string[], data?: string): Promise<void>
+  done(result: Result, lines: readonly string[], data?: string): Promise<void>
 }
 
-export function createOutput({ json = false, quiet = false }: OutputFlags, context: CliContext): Output {
+/** `Event` and `Result` are what the command's type in `json-output.ts` has in its lines. */
+export function createOutput<Event extends Phase, Result extends object>(
+  { json = false, quiet = false }: OutputFlags,
+  context: CliContext,
+): Output<Event, Result> {
   // On one terminal events and a line that is rewritten would be in each other's way.
   const hasLine = !quiet && !(json && process.stdout.isTTY)
   const line = hasLine ? createProgressLine() : undefined
   const hasEvents = json && !quiet
   const isTooSoon = rareness()
   return {
-    progress: (event, fields) => {
-      line?.update(...fields())
-      if (hasEvents && !isTooSoon(event)) void context.printEvent({ event: 'progress', ...event })
+    progress: (event, progress) => {
+      line?.update(progress)
+      if (hasEvents && !isTooSoon(event))
+        void context.printEvent<Line<Event, Result>>({ event: 'progress', ...event })
     },
-    event: (event) => {
-      if (hasEvents) void context.printEvent(event)
+    started: (event) => {
+      if (hasEvents) void context.printEvent<Started>({ event: 'started', ...event })
     },
     done: async (result, lines, data) => {
       line?.clear()
       if (!quiet) for (const each of lines) context.say(each)
-      if (json) await context.printEvent({ event: 'done', ...result })
+      if (json) await context.printEvent<Line<Event, Result>>({ event: 'done', ...result })
       else if (!quiet && data !== undefined) await context.print(`${data}\n`)
     },
     [Symbol.dispose]: () => line?.clear(),
@@ -56,8 +62,8 @@ export function createOutput({ json = false, quiet = false }: OutputFlags, conte
 const EVENT_INTERVAL_MS = 1000
 
 /** Of one phase of one database an event a second is enough. */
-function rareness(): (event: ProgressEvent) => boolean {
-  const shown = new Map<unknown, { phase: string; at: number }>()
+function rareness(): (event: Phase) => boolean {
+  const shown = new Map<string | undefined, { phase: string; at: number }>()
   return ({ phase, database }) => {
     const at = performance.now()
     const before = shown.get(database)

@@ -1,6 +1,7 @@
-import { formatBytes, formatDuration, oneLine, UsageError, type CliContext } from '@ops/internal-cli'
+import { formatDuration, oneLine, UsageError, type CliContext, type Progress } from '@ops/internal-cli'
 import type { Command } from 'commander'
 import { describeConnection } from '../connection.ts'
+import type { Restored } from '../json-output.ts'
 import { restoreBackup, type RestoreProgress } from '../restore-backup.ts'
 import type { RestoredGlobals } from '../restore-globals.ts'
 import { findManifest, withBackupArgument, type FindFlags } from './find.ts'
@@ -56,7 +57,7 @@ async function restore(id: string, flags: Flags, context: CliContext): Promise<v
   if (database === undefined) throw new UsageError('--dbname names no database')
   const target = { ...connection, database }
   await using store = await openFlaggedStore(flags, context)
-  using output = createOutput(flags, context)
+  using output = createOutput<RestoreProgress, Restored>(flags, context)
   const manifest = await findManifest(store, id, flags, context)
   const result = await restoreBackup({
     store,
@@ -73,7 +74,7 @@ async function restore(id: string, flags: Flags, context: CliContext): Promise<v
     ...(await keysFromFlags(flags, context)),
     env: context.env,
     signal: context.signal,
-    onProgress: (progress) => output.progress(progress, () => [describe(progress)]),
+    onProgress: (progress) => output.progress(progress, describe(progress)),
   })
   await output.done({ id: manifest.id, ...result }, [
     `restored ${manifest.id} into ${describeConnection(target, context.env)} in ${formatDuration(result.durationMs)}; run ANALYZE before you send it traffic`,
@@ -82,13 +83,10 @@ async function restore(id: string, flags: Flags, context: CliContext): Promise<v
   ])
 }
 
-function describe({ phase, bytes, total }: RestoreProgress): string {
-  const what = {
-    check: 'checking checksums',
-    unpack: 'unpacking',
-    restore: bytes < total ? 'restoring' : 'building indexes and constraints',
-  }[phase]
-  return `${what}  ${formatBytes(bytes)} of ${formatBytes(total)}`
+function describe({ phase, bytes: done, total }: RestoreProgress): Progress {
+  if (phase === 'restore' && done === total) return { doing: 'building indexes and constraints' }
+  const doing = { check: 'checking', unpack: 'unpacking', restore: 'restoring' }[phase]
+  return { doing, done, total }
 }
 
 function describeGlobals(globals: RestoredGlobals | undefined): string[] {

@@ -20,7 +20,7 @@ Examples:
 async function show(id: string, flags: FindFlags & { json?: boolean }, context: CliContext): Promise<void> {
   await using store = await openFlaggedStore(flags, context)
   const manifest = await findManifest(store, id, flags, context)
-  if (flags.json === true) await context.printJson(manifest)
+  if (flags.json === true) await context.printJson<Manifest>(manifest)
   else await context.print(`${describe(manifest)}\n`)
 }
 

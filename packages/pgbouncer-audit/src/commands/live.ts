@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { EXIT, formatTable, printable, tableWidth, UsageError, type CliContext } from '@ops/internal-cli'
 import { errorMessage } from '@ops/internal-error'
+import type { LiveOutput } from '../json-output.ts'
 import { auditLive, type LiveAuditResult } from '../live/audit-live.ts'
 import { connect } from './connect.ts'
 import { addProfileOptions, resolveProfile, type ProfileFlags } from './profile-options.ts'
@@ -24,7 +25,7 @@ export function addLive(program: Command, context: CliContext): void {
     await using connection = await connect(context.env['DATABASE_URL'] || undefined)
     const log = flags.pgbouncerLog === undefined ? {} : { pgbouncerLog: readLog(flags.pgbouncerLog) }
     const result = await auditLive({ connection, profile, signal: context.signal, ...log })
-    if (flags.json === true) await context.printJson(result)
+    if (flags.json === true) await context.printJson<LiveOutput>(result)
     else await context.print(render(result))
     if (result.findings.length > 0) context.exitWith(EXIT.findings)
   })

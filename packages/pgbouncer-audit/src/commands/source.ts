@@ -5,6 +5,7 @@ import { EXIT, UsageError, type CliContext } from '@ops/internal-cli'
 import { auditSource, type AuditResult } from '../audit-source.ts'
 import { readBaseline, withoutBaseline, writeBaseline } from '../baseline.ts'
 import { portable } from '../files/find-files.ts'
+import type { AuditOutput } from '../json-output.ts'
 import type { ProfileInput } from '../profile.ts'
 import { renderGithub } from '../report/github.ts'
 import { renderMarkdown } from '../report/markdown.ts'
@@ -53,7 +54,7 @@ export function addSource(program: Command, context: CliContext): void {
     }
     const result = flags.baseline === undefined ? audited : applyBaseline(audited, flags.baseline)
     const format = flags.json === true ? 'json' : flags.format
-    if (format === 'json') await context.printJson(result)
+    if (format === 'json') await context.printJson<AuditOutput>(result)
     else await context.print(render(result, format, base, paths))
     if (fails(result, flags.failOn)) context.exitWith(EXIT.findings)
   })

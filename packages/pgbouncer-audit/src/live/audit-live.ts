@@ -29,9 +29,11 @@ export interface LiveFinding {
 export interface LiveAuditOptions {
   /** A direct connection to the database behind PgBouncer, with the rights of `pg_monitor`. */
   readonly connection: LiveConnection
+  /** What PgBouncer is taken to be; what depends on something unknown is a warning. */
   readonly profile?: ProfileInput
   /** The text of PgBouncer's log, which alone says whom it refused. @default not looked at */
   readonly pgbouncerLog?: string
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
 }
 

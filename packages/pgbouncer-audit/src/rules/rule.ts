@@ -20,6 +20,7 @@ export interface Rule {
   readonly fix: string
   /** The hazard exists in session pooling too. @default false */
   readonly inSessionMode?: boolean
+  /** What the rule finds in one unit. */
   check(unit: Unit, profile: Profile): Iterable<Hit>
 }
 

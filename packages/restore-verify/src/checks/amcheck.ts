@@ -24,14 +24,15 @@ const FOUND_CORRUPTION = 2
 
 /** Are heaps and B-trees sound, by `pg_amcheck`? It puts the extension `amcheck` into the scratch database. */
 export async function checkAmcheck(options: AmcheckOptions): Promise<Findings> {
-  const { connection, serverMajor, env, signal } = options
+  const { connection, serverMajor, signal } = options
   const unavailable = await whyUnavailable(options)
   if (unavailable !== undefined) return { skipped: unavailable }
+  const env = connectionEnvironment(connection, options.env)
   const program = await findPostgresProgram('pg_amcheck', { env, signal, serverMajor })
   const lines: string[] = []
   const amcheck = startProgram(program.path, {
     args: ['--no-password', '--install-missing', `--jobs=${options.jobs}`, '--no-strict-names'],
-    env: connectionEnvironment(connection, env),
+    env,
     signal,
   })
   amcheck.stdin.end()

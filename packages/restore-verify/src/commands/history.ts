@@ -1,6 +1,7 @@
 import { formatCount, formatDuration, formatTable, tableWidth, type CliContext } from '@ops/internal-cli'
 import { listBackups } from '@ops/pg-backup'
 import type { Command } from 'commander'
+import type { DrilledBackup, HistoryOutput } from '../json-output.ts'
 import { readRecord } from '../record.ts'
 import { openFlaggedStore, withStoreFlags, type StoreFlags } from './options.ts'
 
@@ -16,12 +17,12 @@ async function history(flags: StoreFlags & { json?: boolean }, context: CliConte
   await using store = await openFlaggedStore(flags, context)
   const { cluster, of: database } = flags
   const backups = await listBackups({ store, cluster, database, signal: context.signal })
-  const drilled = []
+  const drilled: DrilledBackup[] = []
   for (const backup of backups) {
     const record = await readRecord(store, backup, context.signal)
     drilled.push({ ...backup, verdict: record?.verdict ?? null, drills: record?.drills ?? [] })
   }
-  if (flags.json === true) return context.printJson(drilled)
+  if (flags.json === true) return context.printJson<HistoryOutput>(drilled)
   const rows = drilled.flatMap(({ id, drills }) =>
     drills.length === 0
       ? [[id, '', 'never drilled', '', '', '', '']]

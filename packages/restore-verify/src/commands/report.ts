@@ -3,6 +3,7 @@ import { findBackup } from '@ops/pg-backup'
 import type { Command } from 'commander'
 import { readReport } from '../record.ts'
 import { renderMarkdown } from '../render-markdown.ts'
+import type { VerificationReport } from '../report.ts'
 import { RestoreVerifyError } from '../restore-verify-error.ts'
 import { openFlaggedStore, withStoreFlags, type StoreFlags } from './options.ts'
 import { withReportFlags, writeReport, type ReportFlags } from './write-report.ts'
@@ -34,8 +35,8 @@ async function showReport(flags: Flags, context: CliContext): Promise<void> {
       `backup ${backup.id} of "${database}" was never drilled: restore-verify run --of ${database} --id ${backup.id}`,
     )
   }
-  await writeReport(report, flags)
-  const writesFile = [flags.html, flags.markdown, flags.junit].some((file) => file !== undefined)
-  if (flags.json === true) await context.printJson(report)
-  else if (!writesFile) await context.print(renderMarkdown(report))
+  const written = await writeReport(report, flags)
+  for (const file of written) context.say(`report written to ${file}`)
+  if (flags.json === true) await context.printJson<VerificationReport>(report)
+  else if (written.length === 0) await context.print(renderMarkdown(report))
 }

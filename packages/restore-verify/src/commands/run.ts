@@ -1,15 +1,16 @@
 import {
   createProgressLine,
   EXIT,
-  formatBytes,
   formatCount,
   formatDuration,
   parseDurationMs,
   parseInteger,
   UsageError,
   type CliContext,
+  type Progress,
 } from '@ops/internal-cli'
 import { Option, type Command } from 'commander'
+import type { RunOutput } from '../json-output.ts'
 import { checkNames, type CheckName, type VerificationReport } from '../report.ts'
 import type { Which } from '../select-backups.ts'
 import { verifyBackups, type DrillResult } from '../verify-backups.ts'
@@ -45,6 +46,7 @@ interface Flags extends StoreFlags, TargetFlags, ReportFlags, KeyFlags {
   privileges: boolean
   amcheckJobs?: number
   record: boolean
+  quiet?: boolean
   json?: boolean
 }
 
@@ -84,6 +86,7 @@ export function addRun(program: Command, context: CliContext): void {
     .option('--no-privileges', 'restore without grants; they are then not compared')
     .option('--amcheck-jobs <n>', 'connections of pg_amcheck (default: 2)', parseInteger(1, 64))
     .option('--no-record', 'leave no verification.json beside the backup')
+    .option('--quiet', 'say nothing unless a backup is disproven or cannot be drilled; for cron')
     .option('--json', 'print the report as JSON; of several drills, a list of their results')
     .action((flags: Flags) => run(flags, context))
 }
@@ -95,7 +98,7 @@ async function run(flags: Flags, context: CliContext): Promise<void> {
   const keys = await keysFromFlags(flags, context)
   const assertions = await assertionsFromFlags(flags)
   await using store = await openFlaggedStore(flags, context)
-  const line = createProgressLine()
+  const line = flags.quiet === true ? undefined : createProgressLine()
   const options: VerifyRestoreOptions = {
     ...keys,
     jobs: flags.jobs,
@@ -117,25 +120,29 @@ async function run(flags: Flags, context: CliContext): Promise<void> {
     record: flags.record,
     env: context.env,
     signal: context.signal,
-    onProgress: (progress) => line.update(describeProgress(progress)),
+    onProgress: (progress) => line?.update(describeProgress(progress)),
   }
   try {
     if (which === undefined) {
       const report = await verifyRestore({ ...options, id: flags.id })
-      line.clear()
-      await writeReport(report, flags)
-      sayAll(context, summary(report))
-      if (flags.json === true) await context.printJson(report)
+      line?.clear()
+      const written = await writeReport(report, flags)
+      const said = [...summary(report), ...written.map((file) => `  report written to ${file}`)]
+      if (report.verdict === 'disproven' || flags.quiet !== true) sayAll(context, said)
+      if (flags.json === true) await context.printJson<RunOutput>(report)
       if (report.verdict === 'disproven') context.exitWith(EXIT.findings)
+      next(report, flags, context)
       return
     }
     const results = await verifyBackups({ ...options, which })
-    line.clear()
-    sayAll(context, results.length === 0 ? ['nothing to drill'] : results.flatMap(resultSummary))
-    if (flags.json === true) await context.printJson(results)
+    line?.clear()
+    const told = flags.quiet === true ? results.filter((each) => !isProven(each)) : results
+    sayAll(context, told.flatMap(resultSummary))
+    if (results.length === 0 && flags.quiet !== true) context.say('nothing to drill')
+    if (flags.json === true) await context.printJson<RunOutput>(results)
     context.exitWith(exitOf(results))
   } finally {
-    line.clear()
+    line?.clear()
   }
 }
 
@@ -164,6 +171,33 @@ function exitOf(results: readonly DrillResult[]): number {
   return results.some((result) => 'error' in result) ? EXIT.failed : EXIT.done
 }
 
+function isProven(result: DrillResult): boolean {
+  return 'report' in result && result.report.verdict === 'proven'
+}
+
+/** A policy to begin with, where the environment has none. */
+const FIRST_POLICY = 'daily=7,weekly=4,monthly=12'
+
+function next(
+  { verdict, backup }: VerificationReport,
+  { store, cluster, html, record }: Flags,
+  context: CliContext,
+): void {
+  const where = ['--store', store]
+  const policy = context.env['OPS_RETENTION_POLICY'] || FIRST_POLICY
+  if (verdict === 'proven') {
+    return context.next('see what a retention policy would keep; s3-retention is a package of its own', [
+      ...['s3-retention', 'plan', ...where, '--policy', policy],
+    ])
+  }
+  if (html !== undefined || !record) return
+  context.next('read all that differs', [
+    ...['restore-verify', 'report', '--of', backup.database, '--id', backup.id, ...where],
+    ...(cluster === 'main' ? [] : ['--cluster', cluster]),
+    ...['--html', 'drill.html'],
+  ])
+}
+
 function resultSummary(result: DrillResult): string[] {
   if ('report' in result) return summary(result.report)
   const { code, message } = result.error
@@ -175,7 +209,7 @@ function sayAll(context: CliContext, lines: readonly string[]): void {
 }
 
 const DOING: Record<VerifyProgress['phase'], string> = {
-  check: 'comparing checksums',
+  check: 'checking',
   start: 'starting the target',
   restore: 'restoring',
   digest: 'digesting what came back',
@@ -184,14 +218,13 @@ const DOING: Record<VerifyProgress['phase'], string> = {
   'clean up': 'cleaning up',
 }
 
-function describeProgress({ phase, bytes, total, rows }: VerifyProgress): string {
-  return [
-    DOING[phase],
-    ...(bytes === undefined
-      ? []
-      : [`${formatBytes(bytes)}${total === undefined ? '' : ` of ${formatBytes(total)}`}`]),
-    ...(rows === undefined ? [] : [`${formatCount(rows)} rows`]),
-  ].join('  ')
+function describeProgress({ phase, bytes, total, rows }: VerifyProgress): Progress {
+  return {
+    doing: DOING[phase],
+    done: bytes,
+    total,
+    details: rows === undefined ? [] : [`${formatCount(rows)} rows`],
+  }
 }
 
 const MOST_DIFFERENCES = 20

@@ -31,8 +31,13 @@ export async function requireWritable({ html, markdown, junit }: ReportFlags): P
   }
 }
 
-export async function writeReport(report: VerificationReport, flags: ReportFlags): Promise<void> {
-  if (flags.html !== undefined) await writeFile(flags.html, renderHtml(report))
-  if (flags.markdown !== undefined) await writeFile(flags.markdown, renderMarkdown(report))
-  if (flags.junit !== undefined) await writeFile(flags.junit, renderJunit(report))
+/** Writes the report in every form that was asked for, and gives the files. */
+export async function writeReport(
+  report: VerificationReport,
+  { html, markdown, junit }: ReportFlags,
+): Promise<string[]> {
+  if (html !== undefined) await writeFile(html, renderHtml(report))
+  if (markdown !== undefined) await writeFile(markdown, renderMarkdown(report))
+  if (junit !== undefined) await writeFile(junit, renderJunit(report))
+  return [html, markdown, junit].filter((file) => file !== undefined)
 }

@@ -18,6 +18,7 @@ import type { Target, TargetContext } from './target.ts'
 
 /** An ephemeral PostgreSQL in a container without any network; only a socket leads into it. */
 export interface ContainerTargetOptions extends ServerLimits {
+  /** Which of the targets it is. */
   readonly kind: 'container'
   /** An image with `initdb` and `postgres` of the backup's major version on its PATH, such as `postgres:17`. */
   readonly image: string

@@ -14,6 +14,7 @@ import type { Target, TargetContext } from './target.ts'
 
 /** An ephemeral PostgreSQL of the backup's own major version, from the programs on this machine. */
 export interface LocalTargetOptions extends ServerLimits {
+  /** Which of the targets it is. */
   readonly kind: 'local'
   /** Where its folder is made; there must be room for the whole database. @default the system's temp folder */
   readonly folder?: string

@@ -24,6 +24,7 @@ const NAME = /^ops_verify_\d{8}t\d{6}z_[0-9a-f]{8}$/
 
 /** A scratch database on a server that is there already. */
 export interface ServerTargetOptions {
+  /** Which of the targets it is. */
   readonly kind: 'server'
   /**
    * The server, and a role that may create databases on it. Its `database` is only used to get in;

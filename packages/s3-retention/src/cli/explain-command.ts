@@ -1,6 +1,7 @@
 import { formatBytes, printable, UsageError, type CliContext } from '@ops/internal-cli'
 import type { Command } from 'commander'
 import { explainDecision, type Explanation } from '../explain.ts'
+import type { ExplainOutput } from '../json-output.ts'
 import { addPolicyFlags, type PolicyFlags } from './flags.ts'
 import { openSession, planInSession } from './session.ts'
 
@@ -18,7 +19,7 @@ async function explain(key: string, flags: PolicyFlags, context: CliContext): Pr
   const explanation = explainDecision(plan, key)
   if (explanation === undefined)
     throw new UsageError(`there is no item "${key}" in ${session.store.url}; \`plan\` lists them all`)
-  if (flags.json === true) await context.printJson(explanation)
+  if (flags.json === true) await context.printJson<ExplainOutput>(explanation)
   else await context.print(`${render(explanation).map(printable).join('\n')}\n`)
 }
 

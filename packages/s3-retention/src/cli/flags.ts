@@ -13,6 +13,7 @@ export interface StoreFlags {
   timeZone: string
   graceHours: number
   json?: boolean
+  quiet?: boolean
 }
 
 export interface GapFlags {

@@ -1,6 +1,7 @@
 import { EXIT, type CliContext } from '@ops/internal-cli'
 import { Option, type Command } from 'commander'
 import { findGaps, gapWindowOf } from '../gaps.ts'
+import type { GapsOutput } from '../json-output.ts'
 import { parsePolicy } from '../policy-text.ts'
 import { createZoneClock } from '../zone-clock.ts'
 import { addGapFlags, addStoreFlags, gapWindow, type GapFlags, type StoreFlags } from './flags.ts'
@@ -29,7 +30,7 @@ async function showGaps(flags: GapsFlags, context: CliContext): Promise<void> {
   const { timeZone, retiredAfterDays } = flags
   const gaps = findGaps(items, { ...window, now: session.now, timeZone, retiredAfterDays })
   const missing = gaps.reduce((sum, group) => sum + group.missing, 0)
-  if (flags.json === true) await context.printJson(gaps)
+  if (flags.json === true) await context.printJson<GapsOutput>(gaps)
   else {
     const none =
       missing > 0 ? [] : [`no gap: every ${window.period} of the last ${window.periods} has a good item`]

@@ -2,6 +2,7 @@ import { formatCount, parseDurationMs, printable, UsageError, type CliContext } 
 import { Option, type Command } from 'commander'
 import { keysOf } from '../deletion-note.ts'
 import { explainDecision } from '../explain.ts'
+import type { LockOutput } from '../json-output.ts'
 import { planRetention, type RetentionDecision, type RetentionPlan } from '../plan.ts'
 import { UNLIMITED } from '../policy.ts'
 import type { RetentionItem } from '../retention-item.ts'
@@ -131,7 +132,7 @@ async function report(
     until: until.toISOString(),
     mode,
   }))
-  if (json === true) await context.printJson({ locked: apply === true, items: found })
+  if (json === true) await context.printJson<LockOutput>({ locked: apply === true, items: found })
   else {
     const lines = found.map(
       ({ id, objects, until }) =>

@@ -62,12 +62,12 @@ export function renderGaps(gaps: readonly GroupGaps[]): string[] {
 /** What an S3 bucket does by itself. */
 export function warnOfBucket(
   bucket: BucketFacts | undefined,
-  versions: 'mark' | 'purge',
+  { versions, quiet = false }: { readonly versions: 'mark' | 'purge'; readonly quiet?: boolean },
   context: CliContext,
 ): void {
   if (bucket === undefined) return
   for (const warning of bucket.warnings) context.say(`warning: ${warning}`)
-  if (bucket.versioning === 'on' && versions === 'mark') {
+  if (bucket.versioning === 'on' && versions === 'mark' && !quiet) {
     const freed = bucket.expiresOldVersions
       ? 'a lifecycle rule frees its bytes later'
       : 'no lifecycle rule frees its bytes: use --versions purge, or add a rule with NoncurrentVersionExpiration'

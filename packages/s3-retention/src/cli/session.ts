@@ -1,4 +1,4 @@
-import { createProgressLine, formatCount, type CliContext } from '@ops/internal-cli'
+import { createProgressLine, type CliContext, type Progress } from '@ops/internal-cli'
 import { openStore, type ObjectStore, type OpenedStore, type S3Access } from '@ops/object-store'
 import { withLocks } from '../item-locks.ts'
 import { planRetention, type RetentionPlan } from '../plan.ts'
@@ -39,7 +39,7 @@ export async function openSession(flags: StoreFlags, context: CliContext): Promi
       ...(s3 === undefined ? {} : { s3 }),
       now: new Date(),
       scan: async () =>
-        await withProgress((onProgress) => scan(store, flags, { groupBy, signal, onProgress })),
+        await withProgress(flags, (onProgress) => scan(store, flags, { groupBy, signal, onProgress })),
       remover: (versions) => removerOf(store, s3, versions),
       [Symbol.asyncDispose]: async () => await store[Symbol.asyncDispose](),
     }
@@ -109,18 +109,19 @@ async function scan(
 }
 
 async function withProgress<Result>(
+  { quiet = false }: { readonly quiet?: boolean },
   work: (onProgress: (progress: ScanProgress) => void) => Promise<Result>,
 ): Promise<Result> {
-  const line = createProgressLine()
+  const line = quiet ? undefined : createProgressLine()
   try {
-    return await work((progress) => line.update(describe(progress)))
+    return await work((progress) => line?.update(describe(progress)))
   } finally {
-    line.clear()
+    line?.clear()
   }
 }
 
-function describe(progress: ScanProgress): string {
+function describe(progress: ScanProgress): Progress {
   return progress.phase === 'listing'
-    ? `listing: ${formatCount(progress.objects)} objects`
-    : `reading manifests: ${formatCount(progress.manifests)} of ${formatCount(progress.total)}`
+    ? { doing: 'listing', done: progress.objects, unit: 'objects' }
+    : { doing: 'reading', done: progress.manifests, total: progress.total, unit: 'manifests' }
 }

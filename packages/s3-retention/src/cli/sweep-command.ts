@@ -1,6 +1,7 @@
 import { EXIT, formatBytes, formatCount, printable, type CliContext } from '@ops/internal-cli'
 import type { Command } from 'commander'
-import { applyRetention, type ApplyResult } from '../apply.ts'
+import { applyRetention } from '../apply.ts'
+import type { SweepOutput, SweptLeftovers } from '../json-output.ts'
 import { planRetention, type RetentionPlan } from '../plan.ts'
 import { UNLIMITED } from '../policy.ts'
 import { isRetentionError } from '../retention-error.ts'
@@ -39,16 +40,16 @@ export function addSweep(program: Command, context: CliContext): void {
 
 async function sweep(flags: SweepFlags, context: CliContext): Promise<void> {
   await using session = await openSession(flags, context)
-  warnOfBucket(session.s3?.bucket, flags.versions, context)
+  warnOfBucket(session.s3?.bucket, flags, context)
   const leftovers = await findLeftovers(session, flags, context)
   if (flags.json !== true) await context.print(render(leftovers))
   if (flags.apply !== true) {
-    if (flags.json === true) await context.printJson(jsonOf(leftovers))
+    if (flags.json === true) await context.printJson<SweepOutput>(jsonOf(leftovers))
     context.say('nothing was removed: `sweep --apply` does that')
     return
   }
   const removed = await removeLeftovers(leftovers, session, flags, context)
-  if (flags.json === true) await context.printJson({ ...jsonOf(leftovers), removed })
+  if (flags.json === true) await context.printJson<SweepOutput>({ ...jsonOf(leftovers), removed })
   const failures = [
     ...removed.uploads.filter(({ aborted }) => !aborted),
     ...removed.hidden.filter(({ outcome }) => outcome === 'failed'),
@@ -96,28 +97,22 @@ async function planOrphans(
   }
 }
 
-interface Removed {
-  readonly sets?: ApplyResult
-  readonly uploads: Awaited<ReturnType<typeof abortStaleUploads>>
-  readonly hidden: readonly KeyResult[]
-}
-
 async function removeLeftovers(
   leftovers: Leftovers,
   session: Session,
   flags: SweepFlags,
   context: CliContext,
-): Promise<Removed> {
+): Promise<SweptLeftovers> {
   const { signal } = context
   const { store, scan, now, s3 } = session
   const { plan } = leftovers
   const sets =
     plan === undefined
       ? undefined
-      : await withApplyProgress((onProgress) =>
+      : await withApplyProgress({}, (onProgress) =>
           applyRetention(plan, { store, scan, remover: session.remover(flags.versions), signal, onProgress }),
         )
-  if (sets !== undefined) reportApplied(sets, context)
+  if (sets !== undefined) reportApplied(sets, {}, context)
   const uploads = await abortStaleUploads(store, leftovers.uploads, signal)
   let hidden: readonly KeyResult[] = []
   if (s3 !== undefined && leftovers.hidden.length > 0) {
@@ -142,7 +137,7 @@ function orphansOf({ plan }: Leftovers): RetentionPlan['decisions'] {
   return plan?.decisions.filter(({ keep }) => !keep) ?? []
 }
 
-function jsonOf(leftovers: Leftovers): object {
+function jsonOf(leftovers: Leftovers): SweepOutput {
   const { uploads, hidden } = leftovers
   return {
     orphans: orphansOf(leftovers).map(({ item, reasons }) => ({ id: item.id, bytes: item.bytes, reasons })),

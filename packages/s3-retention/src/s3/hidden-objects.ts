@@ -12,10 +12,13 @@ export interface HiddenObject {
 
 /** Options of {@link findHiddenObjects}. */
 export interface FindHiddenOptions extends S3Location {
+  /** Only keys that begin with this. */
   readonly under?: string
+  /** The time to reckon from. */
   readonly now: Date
   /** Only what was deleted longer ago than this: until then it can still be brought back. */
   readonly graceHours: number
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
 }
 

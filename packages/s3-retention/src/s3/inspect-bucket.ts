@@ -10,6 +10,7 @@ import { s3ErrorOf, type S3Location } from './s3-location.ts'
 export interface InspectBucketOptions extends S3Location {
   /** Lifecycle rules that abort uploads sooner than this are warned about. @default 72 */
   readonly graceHours?: number
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
 }
 

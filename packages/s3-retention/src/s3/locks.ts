@@ -75,11 +75,13 @@ export async function readLock(location: S3Location, ref: VersionRef): Promise<O
 export interface LockUntilOptions extends S3Location {
   /** The keys of a new backup's objects, the manifest among them. */
   readonly keys: readonly string[]
+  /** The end of the lock; one that ends later stays as it is. */
   readonly until: Date
   /** `COMPLIANCE` cannot be shortened or lifted by anyone, the account's owner included. @default 'GOVERNANCE' */
   readonly mode?: ObjectLockRetentionMode
   /** @default now */
   readonly now?: Date
+  /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal
 }
 

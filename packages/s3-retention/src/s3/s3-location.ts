@@ -5,6 +5,7 @@ import { RetentionError } from '../retention-error.ts'
 export interface S3Location {
   /** Stays open. */
   readonly client: S3Client
+  /** The name of the bucket. */
   readonly bucket: string
   /** Put before every key, with a slash between. @default '' */
   readonly prefix?: string

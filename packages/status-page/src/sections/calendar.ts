@@ -27,7 +27,7 @@ export function calendar(status: DatabaseStatus): Html {
   return html`<div class="calendar">
     <table>
       <caption>
-        The last ${plural(days.length, 'day')}
+        ${dayName(first.date)} to ${dayName(days.at(-1)!.date)}
       </caption>
       <thead>
         <tr>

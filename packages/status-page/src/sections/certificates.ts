@@ -31,7 +31,6 @@ export function certificates({ certificates: all }: Status): Section | undefined
             <th scope="col" class="wide">Days left</th>
             <th scope="col">Until</th>
             <th scope="col">State</th>
-            <th scope="col">Says</th>
           </tr>
         </thead>
         <tbody>
@@ -54,7 +53,8 @@ function row({ target, location, state, expiresAt, daysLeft, problem }: Certific
     <td data-label="Until">
       ${expiresAt === null ? '–' : html`<time datetime="${expiresAt}">${dayName(expiresAt)} ${expiresAt.slice(0, 4)}</time>`}
     </td>
-    <td>${badge(shape, word)}</td>
-    <td class="says">${problem}</td>
+    <td class="says">
+      ${badge(shape, word)}${problem !== null && html`<span class="note block">${problem}</span>`}
+    </td>
   </tr>`
 }

@@ -5,9 +5,15 @@ import { plot } from '../plot.ts'
 import type { DatabaseStatus, Status, StoredBackup } from '../status.ts'
 import { ago, ahead, duration, plural, shortClock } from '../words.ts'
 import { calendar } from './calendar.ts'
+import { anchorOf, overview } from './overview.ts'
 import { gauge } from './gauge.ts'
 import { badge, type Mark } from './marks.ts'
 import { section, type Section } from './section.ts'
+
+/** From so many on, one needs an overview. */
+const MANY = 4
+/** Rows of one list; nobody reads more of them. */
+const MAX_ROWS = 60
 
 /** Each database: how fresh its backup and its proof are, day by day, and how it grew. */
 export function databases(status: Status): Section {
@@ -15,12 +21,14 @@ export function databases(status: Status): Section {
   return section(
     'databases',
     'Databases',
-    cards.length === 0 ? html`<p class="empty card">No database is looked after yet.</p>` : html`${cards}`,
+    cards.length === 0
+      ? html`<p class="empty card">No database is looked after yet.</p>`
+      : html`${cards.length >= MANY && overview(status.databases, status.takenAt)}${cards}`,
   )
 }
 
 function card(status: DatabaseStatus, now: string): Html {
-  return html`<article class="card database">
+  return html`<article class="card database" id="${anchorOf(status)}">
     <header>
       <h3>${status.database}</h3>
       <p class="note">${status.cluster} · ${next(status, now)}</p>
@@ -127,21 +135,25 @@ function plots({ backups, objectives }: DatabaseStatus): Html {
 /** Every backup in figures: what the plots show, for those who want it exactly. */
 function list({ backups, database }: DatabaseStatus): Html {
   if (backups.length === 0) return html``
-  const rows = backups.toReversed().map(
-    ({ id, startedAt, rows: count, rawBytes, storedBytes, durationSeconds, encrypted, drill }) =>
-      html`<tr>
-        <th scope="row"><code>${id}</code></th>
-        <td class="number">${shortClock(startedAt)}</td>
-        <td class="number">${count === null ? '–' : formatCount(count)}</td>
-        <td class="number">${formatBytes(rawBytes)}</td>
-        <td class="number">${formatBytes(storedBytes)}</td>
-        <td class="number">${duration(durationSeconds)}</td>
-        <td>${encrypted ? 'yes' : 'no'}</td>
-        <td>
-          ${drill === null ? badge('plain', 'not yet') : html`<a href="drills/${encodeURIComponent(id)}">${badge(drill.verdict === 'proven' ? 'good' : 'bad', drill.verdict)}</a>`}
-        </td>
-      </tr>`,
-  )
+  const more = backups.length - MAX_ROWS
+  const rows = backups
+    .slice(-MAX_ROWS)
+    .toReversed()
+    .map(
+      ({ id, startedAt, rows: count, rawBytes, storedBytes, durationSeconds, encrypted, drill }) =>
+        html`<tr>
+          <th scope="row"><code>${id}</code></th>
+          <td class="number">${shortClock(startedAt)}</td>
+          <td class="number">${count === null ? '–' : formatCount(count)}</td>
+          <td class="number">${formatBytes(rawBytes)}</td>
+          <td class="number">${formatBytes(storedBytes)}</td>
+          <td class="number">${duration(durationSeconds)}</td>
+          <td>${encrypted ? 'yes' : 'no'}</td>
+          <td>
+            ${drill === null ? badge('plain', 'not yet') : html`<a href="drills/${encodeURIComponent(id)}">${badge(drill.verdict === 'proven' ? 'good' : 'bad', drill.verdict)}</a>`}
+          </td>
+        </tr>`,
+    )
   return html`<details>
     <summary>All ${plural(backups.length, 'backup')} of ${database} in figures</summary>
     <div class="scroll" tabindex="0" role="region" aria-label="Backups of ${database}">
@@ -163,5 +175,6 @@ function list({ backups, database }: DatabaseStatus): Html {
         </tbody>
       </table>
     </div>
+    ${more > 0 && html`<p class="note">… and ${plural(more, 'older one')}; <a href="api/v1/status">the JSON</a> has them all.</p>`}
   </details>`
 }

@@ -12,5 +12,5 @@ export function gauge(part: number, state: Mark): Html {
 
 /** A gauge in a table, with its figure. */
 export function gaugeWith(part: number, state: Mark, figure: string): Html {
-  return html`<span class="bar">${gauge(part, state)}<span class="number">${figure}</span></span>`
+  return html`<span class="bar"><span class="number">${figure}</span>${gauge(part, state)}</span>`
 }

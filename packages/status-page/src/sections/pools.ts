@@ -1,6 +1,7 @@
 import { formatCount } from '@ops/internal-cli/format'
 import { html, type Html } from '../html.ts'
 import { plot } from '../plot.ts'
+import { saturationOf } from '../pooler-history.ts'
 import type { PoolerStatus, PoolStatus, Status } from '../status.ts'
 import { duration } from '../words.ts'
 import { gaugeWith } from './gauge.ts'
@@ -14,13 +15,15 @@ export function pools({ poolers }: Status): Section | undefined {
 }
 
 function pooler({ name, pools: all, history }: PoolerStatus): Html {
-  const sorted = all.toSorted((a, b) => b.clientsWaiting - a.clientsWaiting || saturation(b) - saturation(a))
+  const sorted = all.toSorted(
+    (a, b) => b.clientsWaiting - a.clientsWaiting || saturationOf(b) - saturationOf(a),
+  )
   const nameTime = (at: string): string => `${at.slice(11, 16)} UTC`
   const series = (valueOf: (sample: PoolerStatus['history'][number]) => number) =>
     history.map((sample) => ({ at: sample.at, value: valueOf(sample) }))
   return html`<article class="card">
     <header><h3>${name}</h3></header>
-    <div class="columns">
+    <div>
       <div class="scroll stack" tabindex="0" role="region" aria-label="Pools of ${name}">
         <table>
           <thead>
@@ -39,7 +42,7 @@ function pooler({ name, pools: all, history }: PoolerStatus): Html {
         </table>
         ${all.length === 0 && html`<p class="empty">No client has opened a pool yet.</p>`}
       </div>
-      <div class="plots narrow">
+      <div class="plots wide">
         ${plot({ label: 'Fullest pool', points: series(({ saturation: part }) => part * 100), format: (value) => `${Math.round(value)} %`, limit: 100, nameTime })}
         ${plot({ label: 'Clients waiting', points: series(({ clientsWaiting }) => clientsWaiting), format: (value) => formatCount(Math.round(value)), nameTime })}
       </div>
@@ -53,7 +56,7 @@ function row(pool: PoolStatus): Html {
   return html`<tr>
     <th scope="row">${database}<span class="note"> / ${user}</span></th>
     <td data-label="Mode">${mode ?? '–'}</td>
-    <td class="wide">${gaugeWith(saturation(pool), state, `${serversActive} of ${size}`)}</td>
+    <td class="wide">${gaugeWith(saturationOf(pool), state, `${serversActive} of ${size}`)}</td>
     <td class="number" data-label="Clients">${formatCount(clientsActive)}</td>
     <td class="number" data-label="Waiting">
       ${formatCount(clientsWaiting)}${clientsWaiting > 0 && html`<span class="note"> ${duration(maxWaitSeconds)}</span>`}
@@ -64,9 +67,5 @@ function row(pool: PoolStatus): Html {
 
 function stateOf(pool: PoolStatus): readonly [Mark, string] {
   if (pool.clientsWaiting > 0) return pool.maxWaitSeconds >= 1 ? ['bad', 'waits'] : ['warn', 'queues']
-  return saturation(pool) >= 1 ? ['warn', 'full'] : ['good', 'room left']
-}
-
-function saturation({ serversActive, size }: PoolStatus): number {
-  return size === 0 ? 0 : serversActive / size
+  return saturationOf(pool) >= 1 ? ['warn', 'full'] : ['good', 'room left']
 }

@@ -1,4 +1,5 @@
-import { html } from '../html.ts'
+import { formatBytes } from '@ops/internal-cli/format'
+import { html, type Html } from '../html.ts'
 import type { StatusDocument } from '../status-document.ts'
 import { plural } from '../words.ts'
 import { mark, type Mark } from './marks.ts'
@@ -21,10 +22,7 @@ export function verdict({ state, findings, databases }: StatusDocument): Section
       <h1>${mark(STATES[state])} <span role="status">${title}</span></h1>
       ${
         worst === undefined
-          ? databases.length > 0 &&
-            html`<p class="lead">
-              Every backup and every proof is as young as was promised, and nothing waits.
-            </p>`
+          ? databases.length > 0 && html`<p class="lead">${inFigures(databases)}</p>`
           : html`<ul class="findings">
               ${findings.map(
                 ({ severity, subject, message, section }) =>
@@ -40,4 +38,14 @@ export function verdict({ state, findings, databases }: StatusDocument): Section
       }
     </div>`,
   }
+}
+
+/** What there is to be calm about. */
+function inFigures(databases: StatusDocument['databases']): Html {
+  const backups = databases.flatMap((each) => each.backups)
+  const proven = backups.filter(({ drill }) => drill?.verdict === 'proven')
+  const stored = backups.reduce((sum, { storedBytes }) => sum + storedBytes, 0)
+  return html`${plural(databases.length, 'database')}, ${plural(backups.length, 'backup')} in
+  ${formatBytes(stored)}, ${plural(proven.length, 'of them proven', 'of them proven')} by a restore. Every
+  backup and every proof is as young as was promised, and nothing waits.`
 }
