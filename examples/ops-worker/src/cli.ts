@@ -5,7 +5,7 @@ import { loadConfig, type Config } from './config.ts'
 import type { RunOutput } from './json-output.ts'
 import { RUNNABLE, runNow } from './run-now.ts'
 import { serve } from './serve.ts'
-import { isWorkerError, WorkerError } from './worker-error.ts'
+import { WorkerError } from './worker-error.ts'
 
 const HELP = `
 Exit codes: 0 done, 1 failed, 2 bad usage, a wrong configuration too,
@@ -29,13 +29,7 @@ runCli(import.meta.url, {
       .command('serve', { isDefault: true })
       .description('run every job on its schedule, and serve /metrics, /healthz and /readyz')
       .addHelpText('after', '\nExample:\n  $ ops-worker serve --config /etc/ops-worker.yaml')
-      // What is no command goes to the default one, as an argument.
-      .argument('[words...]')
-      .usage('[options]')
-      .action(async ([word]: readonly string[]) => {
-        if (word !== undefined) throw unknownCommand(word, program)
-        await serve(await configured(), context)
-      })
+      .action(async () => serve(await configured(), context))
 
     program
       .command('run')
@@ -59,12 +53,15 @@ runCli(import.meta.url, {
         context.say('ops-worker: the configuration is fine')
       })
     program.addHelpText('after', HELP)
+    program.hook('preSubcommand', ({ args: [word] }) => refuseUnknown(word, program))
   },
 })
 
-function unknownCommand(word: string, program: Command): UsageError {
-  const names = program.commands.map((command) => command.name())
-  return new UsageError(`unknown command "${word}"; the commands are ${names.join(', ')}`)
+/** Before it goes to the default command, as an argument too many. */
+function refuseUnknown(word: string | undefined, { commands }: Command): void {
+  const names = commands.map((command) => command.name())
+  if (word === undefined || word.startsWith('-') || names.includes(word)) return
+  throw new UsageError(`unknown command "${word}"; the commands are ${names.join(', ')}`)
 }
 
 /** One line for each problem, and then how many there are. */
@@ -72,7 +69,7 @@ async function configOf(file: string | undefined, context: CliContext): Promise<
   try {
     return await loadConfig({ file: file ?? context.env['OPS_WORKER_CONFIG'], env: context.env })
   } catch (error) {
-    if (!isWorkerError(error)) throw error
+    if (!(error instanceof WorkerError)) throw error
     const { problems = [] } = error.details
     for (const problem of problems) context.say(problem)
     const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`
