@@ -20,7 +20,7 @@ export const LIMITS: readonly Limit[] = [
     ['20 ms, now and then 200 ms', 'pool-sizing.md', '[20, 20, 20, 20, 20, 20, 20, 20, 20, 200]'],
   ]),
   ...limitsOf('examples/ops-worker/README.md', 'examples/ops-worker/src', [
-    ['at most every 15 s', 'readiness.ts', 'LOOK_EVERY_MS = 15_000'],
+    ['at most every 15 s', 'serve.ts', 'READY_MS = 15_000'],
   ]),
   ...limitsOf('packages/cert-probe/README.md', 'packages/cert-probe/src', [
     [
