@@ -20,7 +20,7 @@ export const LIMITS: readonly Limit[] = [
     ['20 ms, now and then 200 ms', 'pool-sizing.md', '[20, 20, 20, 20, 20, 20, 20, 20, 20, 200]'],
   ]),
   ...limitsOf('examples/ops-worker/README.md', 'examples/ops-worker/src', [
-    ['at most every 15 s', 'readiness.ts', 'LOOK_EVERY_MS = 15_000'],
+    ['at most every 15 s', 'serve.ts', 'READY_MS = 15_000'],
   ]),
   ...limitsOf('packages/cert-probe/README.md', 'packages/cert-probe/src', [
     [
@@ -60,6 +60,7 @@ export const LIMITS: readonly Limit[] = [
     ['less than 90 %', 'recheck.ts', 'MIN_SHARE_STILL_THERE = 0.9'],
   ]),
   ...limitsOf('packages/status-page/README.md', 'packages/status-page/src', [
+    ['in less than 50 kB', 'pooler-history.test.ts', 'toBeLessThan(50_000)'],
     ['waits 10 s or longer', 'findings.ts', 'TOO_LONG_WAIT_SECONDS = 10'],
     ['waits 1 s or longer', 'findings.ts', 'LONG_WAIT_SECONDS = 1'],
   ]),
