@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes what is missing in /secrets (docker/secrets on the host), renews certificates that have less than
-# a third of their year left, and copies to /for/SERVICE what that service needs, readable by it alone.
+# a third of their year left or another name, and copies to /for/SERVICE what that service needs, readable by it alone.
 # What is there is kept: to change a password, delete its file, and start the stack again.
 #
 # It runs as root, without the network, because the copies belong to other users than the files do.
@@ -20,7 +20,8 @@ if [ ! -s ca.crt ]; then
     -addext keyUsage=critical,keyCertSign,cRLSign -keyout ca.key -out ca.crt 2>/dev/null
 fi
 certificate() {
-  [ -s "$1.crt" ] && openssl x509 -in "$1.crt" -noout -checkend $((122 * 86400)) >/dev/null && return
+  if [ -s "$1.crt" ] && openssl x509 -in "$1.crt" -noout -checkend $((122 * 86400)) >/dev/null &&
+    openssl x509 -in "$1.crt" -noout -checkhost "$2" | grep -q 'does match'; then return; fi
   issue-certificate.sh "$1" 366 "$2" localhost
 }
 certificate postgres postgres
@@ -28,8 +29,7 @@ certificate pgbouncer pgbouncer
 certificate site "${SITE:-api.localhost}"
 
 # PgBouncer reads its users from a file of its own kind.
-userlist=$(mktemp)
-printf '"pgbouncer_auth" "%s"\n"pgbouncer_stats" "%s"\n' "$(cat pgbouncer_auth)" "$(cat pgbouncer_stats)" >"$userlist"
+printf '"pgbouncer_auth" "%s"\n"pgbouncer_stats" "%s"\n' "$(cat pgbouncer_auth)" "$(cat pgbouncer_stats)" >/tmp/userlist.txt
 
 # give SERVICE UID FILE…
 give() {
@@ -42,7 +42,6 @@ give() {
   chown "$uid:$uid" "/for/$service"
   chmod 0500 "/for/$service"
 }
-cp "$userlist" /tmp/userlist.txt
 give postgres 999 postgres app backup monitoring pgbouncer_auth postgres.crt postgres.key
 give pgbouncer 999 ca.crt pgbouncer.crt pgbouncer.key /tmp/userlist.txt
 give s3 64045 s3_secret_key

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -40,6 +40,8 @@ export interface Machine extends AsyncDisposable {
   readonly root: string
   /** Makes the database `app` and the folders as they were, with one backup of `app` in `/var/backups/postgres`. */
   reset(): Promise<void>
+  /** The server is gone, with its disk; what leads to it (`PGHOST` and so on) leads to a new one with nothing in it. */
+  loseServer(): Promise<void>
   /** Runs a script with bash until a command fails; gives stdout, and throws with stderr. */
   shell(script: string, options?: ShellOptions): Promise<string>
   /** Runs every `sh`, `sql` and `ts` block of a page in order, as one session of one reader. */
@@ -50,8 +52,14 @@ export async function startMachine({ sql }: MachineOptions): Promise<Machine> {
   const root = await mkdtemp(join(tmpdir(), 'ops-docs-test-'))
   // Inside this package, so that a guide's programs resolve what a user has installed.
   const programs = await mkdtemp(own('../snippets-'))
-  const [postgres, s3] = await Promise.all([startPostgres(), startS3()])
-  const bouncer = await startPgBouncer({ postgres, settings: { pool_mode: 'transaction' } })
+  const [firstServer, s3] = await Promise.all([startPostgres(), startS3()])
+  let postgres = firstServer
+  const there = `host=${postgres.host} port=${postgres.port}`
+  const bouncer = await startPgBouncer({
+    postgres,
+    databases: { app: there, '*': there },
+    settings: { pool_mode: 'transaction' },
+  })
   await s3.createBucket({ name: 'backups' })
   const bin = join(root, 'bin')
   await mkdir(bin)
@@ -97,6 +105,7 @@ export async function startMachine({ sql }: MachineOptions): Promise<Machine> {
       await rm(join(root, folder), { recursive: true, force: true })
     for (const folder of ['etc/pgbouncer', 'var/backups/postgres', 'srv', 'mnt/scratch', 'home'])
       await mkdir(join(root, folder), { recursive: true })
+    await symlink(bouncer.iniPath, join(root, 'etc/pgbouncer/pgbouncer.ini'))
     const seed = join(root, 'seed')
     try {
       await cp(seed, join(root, 'var/backups/postgres'), { recursive: true })
@@ -107,8 +116,18 @@ export async function startMachine({ sql }: MachineOptions): Promise<Machine> {
     }
   }
 
+  async function loseServer(): Promise<void> {
+    await postgres.stop()
+    // PgBouncer has the old one's password, and this one takes any.
+    postgres = await startPostgres({ auth: 'trust' })
+    Object.assign(env, postgres.env('app'), { DIRECT_URL: postgres.url('app') })
+  }
+
   return {
-    postgres,
+    get postgres() {
+      return postgres
+    },
+    loseServer,
     bouncer,
     s3,
     root,

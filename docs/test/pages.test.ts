@@ -167,10 +167,7 @@ describe('whoever does what is written gets there:', { timeout: 300_000 }, () =>
     const printed = await machine.follow(operation!)
     for (const block of blocksOf(operation!, 'text')) expect(printed).toContain(block)
 
-    // What is left of the server: another one, with nothing in it.
-    for (const name of ['app', 'app_restored'])
-      await machine.postgres.query(`DROP DATABASE ${name} WITH (FORCE)`)
-    await machine.postgres.query('DROP ROLE app, app_owner')
+    await machine.loseServer()
     await machine.follow(checklist!)
     const log = await readFile(join(machine.root, 'home/recovery.log'), 'utf8')
     expect(log).toContain('500 | 500')

@@ -2,7 +2,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { createProgressLine, formatBytes, formatCount, formatDuration } from '@ops/internal-cli'
+import {
+  createProgressLine,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  type ProgressLine,
+} from '@ops/internal-cli'
 import { fileStore } from '@ops/object-store'
 import { createBackup, type BackupResult, type PgConnection } from '@ops/pg-backup'
 import { renderHtml, verifyRestore, type VerificationReport } from '@ops/restore-verify'
@@ -60,9 +66,8 @@ function backUp(
         if (progress.phase !== 'dump') return
         const { rows, rawBytes, storedBytes, table } = progress
         job?.update({ phase: 'dump', bytesDone: rawBytes, rows, detail: table?.name })
-        show(
-          `Backing up   ${formatCount(rows)} rows, ${formatBytes(rawBytes)} read, ${formatBytes(storedBytes)} stored  ${table?.name ?? ''}`,
-        )
+        const details = [`${formatCount(rows)} rows`, `${formatBytes(storedBytes)} stored`, table?.name ?? '']
+        show({ doing: 'backing up', done: rawBytes, details })
       },
     }),
   ).finally(() => job?.end())
@@ -81,18 +86,17 @@ function drill(
       signal,
       onProgress: ({ phase, bytes, total, rows }) => {
         job?.update({ phase, bytesDone: bytes, bytesTotal: total, rows })
-        show(
-          `Proving it   ${phase}: ${formatBytes(bytes ?? 0)}${rows === undefined ? '' : `, ${formatCount(rows)} rows`}`,
-        )
+        const details = [phase, ...(rows === undefined ? [] : [`${formatCount(rows)} rows`])]
+        show({ doing: 'proving it', done: bytes, total, details })
       },
     }),
   ).finally(() => job?.end())
 }
 
-async function withProgress<T>(work: (show: (text: string) => void) => Promise<T>): Promise<T> {
+async function withProgress<T>(work: (show: ProgressLine['update']) => Promise<T>): Promise<T> {
   const line = createProgressLine()
   try {
-    return await work((text) => line.update(text))
+    return await work((progress) => line.update(progress))
   } finally {
     line.clear()
   }

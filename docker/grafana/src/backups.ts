@@ -77,7 +77,7 @@ export const backups: DashboardSpec = {
           runbook: 'retention-gap',
           queries: [
             {
-              expr: 'sum by (group) (ops_retention_gap_periods) or on () (ops_retention_last_success_timestamp_seconds * 0)',
+              expr: 'max by (group) (ops_retention_gap_periods) or on () (ops_retention_last_success_timestamp_seconds * 0)',
               legend: '{{group}}',
               emptyWhen: 'retention has not run yet',
             },
@@ -88,7 +88,7 @@ export const backups: DashboardSpec = {
           title: 'Backups at work',
           description: 'At this moment.',
           unit: 'short',
-          queries: [{ expr: `sum(ops_backup_in_progress{${DATABASE}})`, legend: 'running' }],
+          queries: [{ expr: `sum(${each('ops_backup_in_progress')})`, legend: 'running' }],
         },
       ],
     },
@@ -157,7 +157,7 @@ export const backups: DashboardSpec = {
         {
           kind: 'series',
           title: 'Duration of a restore, by phase',
-          description: 'What the last drill took: the sum is the time that a real recovery takes at least.',
+          description: 'What the last drill took. A recovery has no digest and no comparison.',
           unit: 's',
           stacked: true,
           queries: [
@@ -205,7 +205,7 @@ export const backups: DashboardSpec = {
           runbook: 'retention-failing',
           queries: [
             {
-              expr: 'sum by (group, state) (ops_retention_items)',
+              expr: 'max by (group, state) (ops_retention_items)',
               legend: '{{group}} {{state}}',
               emptyWhen: 'retention has not run yet',
             },
@@ -219,7 +219,7 @@ export const backups: DashboardSpec = {
           stacked: true,
           queries: [
             {
-              expr: 'sum by (group) (ops_retention_bytes)',
+              expr: 'sum by (group) (max by (group, state) (ops_retention_bytes))',
               legend: '{{group}}',
               emptyWhen: 'retention has not run yet',
             },

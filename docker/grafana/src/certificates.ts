@@ -41,7 +41,12 @@ export const certificates: DashboardSpec = {
           unit: 'short',
           thresholds: { critical: 1 },
           runbook: 'certificate-probe-failing',
-          queries: [{ expr: `sum(ops_cert_probe_failure{${TARGET}}) or on () vector(0)`, legend: 'failed' }],
+          queries: [
+            {
+              expr: `sum(max by (target, location) (ops_cert_probe_failure{${TARGET}})) or on () vector(0)`,
+              legend: 'failed',
+            },
+          ],
         },
         {
           kind: 'stat',
@@ -50,7 +55,12 @@ export const certificates: DashboardSpec = {
           unit: 'short',
           thresholds: { warning: 1, critical: 5 },
           runbook: 'certificate-expires',
-          queries: [{ expr: `sum(ops_cert_problem{${TARGET}}) or on () vector(0)`, legend: 'problems' }],
+          queries: [
+            {
+              expr: `sum(max by (target, location, problem) (ops_cert_problem{${TARGET}})) or on () vector(0)`,
+              legend: 'problems',
+            },
+          ],
         },
         {
           kind: 'stat',

@@ -109,9 +109,9 @@ export function buildDashboard({ name, title, description, variables, rows }: Da
     y += 1
     for (const line of linesOf(row.panels)) {
       const h = HEIGHTS[line[0]!.kind]
-      const w = WIDTH / line.length
+      const edge = (n: number): number => Math.round((n * WIDTH) / line.length)
       for (const [n, panel] of line.entries()) {
-        builder.withPanel(buildPanel(panel, { id: (id += 1), x: n * w, y, w, h }))
+        builder.withPanel(buildPanel(panel, { id: (id += 1), x: edge(n), y, w: edge(n + 1) - edge(n), h }))
       }
       y += h
     }
@@ -119,16 +119,14 @@ export function buildDashboard({ name, title, description, variables, rows }: Da
   return builder.build()
 }
 
-/** Panels of one kind side by side: up to six numbers, three charts, or one table. */
+/** Panels of one kind side by side: up to six numbers, three charts, or one table; no line much shorter than another. */
 function linesOf(panels: readonly Panel[]): Panel[][] {
   const most = { stat: 6, series: 3, table: 1 }
-  const lines: Panel[][] = []
-  for (const panel of panels) {
-    const last = lines.at(-1)
-    if (last !== undefined && last[0]!.kind === panel.kind && last.length < most[panel.kind]) last.push(panel)
-    else lines.push([panel])
-  }
-  return lines
+  return [...Map.groupBy(panels, ({ kind }) => kind)].flatMap(([kind, alike]) => {
+    const count = Math.ceil(alike.length / most[kind])
+    const start = (line: number): number => Math.ceil((line * alike.length) / count)
+    return Array.from({ length: count }, (_, line) => alike.slice(start(line), start(line + 1)))
+  })
 }
 
 interface Place {

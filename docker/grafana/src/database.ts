@@ -154,13 +154,22 @@ export const database: DashboardSpec = {
         },
         {
           kind: 'series',
-          title: 'Deadlocks and temporary files',
-          description: 'Temporary files are what did not fit into work_mem, in bytes per second.',
+          title: 'Deadlocks in an hour',
+          description: 'PostgreSQL ended one of the transactions in each.',
           unit: 'short',
           queries: [
-            { expr: byDatabase('pg_stat_database_deadlocks'), legend: '{{datname}} deadlocks' },
-            { expr: byDatabase('pg_stat_database_temp_bytes'), legend: '{{datname}} temporary bytes' },
+            {
+              expr: `sum by (datname) (increase(pg_stat_database_deadlocks{${DATABASE}}[1h]))`,
+              legend: '{{datname}}',
+            },
           ],
+        },
+        {
+          kind: 'series',
+          title: 'Temporary files',
+          description: 'Bytes per second of what did not fit into work_mem.',
+          unit: 'Bps',
+          queries: [{ expr: byDatabase('pg_stat_database_temp_bytes'), legend: '{{datname}}' }],
         },
       ],
     },

@@ -62,7 +62,12 @@ describe('the dashboards', () => {
     expect(new Set(all.map(({ id }) => id)).size).toBe(all.length)
     const pairs = all.flatMap((a, n) => all.slice(n + 1).map((b) => [a, b] as const))
     expect(pairs.filter(([a, b]) => overlap(a.gridPos, b.gridPos))).toEqual([])
-    expect(all.filter(({ gridPos }) => gridPos.x + gridPos.w > 24)).toEqual([])
+    expect(all.filter(({ gridPos }) => !Object.values(gridPos).every(Number.isInteger))).toEqual([])
+    const lines = Map.groupBy(all, ({ gridPos }) => gridPos.y)
+    for (const line of lines.values()) {
+      expect(line.reduce((width, { gridPos }) => width + gridPos.w, 0)).toBe(24)
+      expect(new Set(line.map(({ gridPos }) => gridPos.h)).size).toBe(1)
+    }
   })
 
   it.each(panels)(

@@ -33,7 +33,7 @@ REVOKE ALL ON DATABASE app, postgres FROM PUBLIC;
 GRANT CONNECT ON DATABASE app TO app, backup, monitoring, pgbouncer_auth;
 -- For tables that end with their transaction, the only ones that transaction mode allows.
 GRANT TEMPORARY ON DATABASE app TO app;
-GRANT CONNECT ON DATABASE postgres TO backup, monitoring, pgbouncer_auth;
+GRANT CONNECT ON DATABASE postgres TO backup, monitoring;
 
 \connect app
 REVOKE ALL ON SCHEMA public FROM PUBLIC;

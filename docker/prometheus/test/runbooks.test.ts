@@ -17,7 +17,7 @@ import { installProgram } from '../../../docs/test/install-program.ts'
 import { commands, readAlerts, readRuleTests, RUNBOOKS } from './read-alerts.ts'
 
 const run = promisify(execFile)
-const BINS = ['pg-backup', 'restore-verify', 's3-retention', 'cert-probe']
+const BINS = ['pg-backup', 'restore-verify', 's3-retention', 'cert-probe', 'pgbouncer-stats']
 /** Done, and the exit codes that mean findings; 1 is a failure, 2 a command that is written wrongly. */
 const RAN = [0, 3, 4]
 
@@ -42,6 +42,21 @@ describe('an alert', () => {
 
 it('every runbook belongs to an alert', () => {
   expect(pages).toEqual([...new Set(alerts.map(({ runbook }) => runbook!))].toSorted())
+})
+
+/** What starts like a command or a statement; to name a program, a view or a setting is no command. */
+const COMMAND =
+  /^(?:[A-Z]{4,} |RELOAD|psql |pg_isready|pg-backup |restore-verify |s3-retention |cert-probe |pgbouncer-stats |docker |journalctl )/
+
+it.each(pages)('%s has commands, and none but those that are run', (page) => {
+  const text = texts.get(page)!
+  const runs = ['sql', 'pgbouncer', 'sh'].flatMap((language) => commands(text, language))
+  expect(runs).not.toEqual([])
+  // Where the blocks for PgBouncer are run.
+  const known = new Set([...runs, 'psql "$PGBOUNCER_URL"'])
+  const prose = text.replaceAll(/^```.*?^```/gms, '')
+  const inProse = [...prose.matchAll(/`([^`]+)`/g)].map(([, code]) => code!)
+  expect(inProse.filter((code) => COMMAND.test(code) && !known.has(code))).toEqual([])
 })
 
 describe('the commands in a runbook', () => {
@@ -79,6 +94,7 @@ describe('the commands in a runbook', () => {
       ...server.env('app'),
       HOME: folder,
       PATH: `${join(folder, 'bin')}:${process.env['PATH']}`,
+      PGBOUNCER_URL: bouncer.adminUrl,
       OPS_STORE: `file://${join(folder, 'store')}`,
       OPS_RETENTION_POLICY: 'keep 30d',
     }

@@ -7,26 +7,34 @@ import {
 } from '@aws-sdk/client-s3'
 import type { Stack } from './stack.ts'
 
-const BUCKET = 'backups'
 const DAY_MS = 86_400_000
+
+export interface Bucket {
+  readonly service: string
+  readonly name: string
+  readonly accessKeyId: string
+}
+
+const OWN: Bucket = { service: 's3', name: 'backups', accessKeyId: 'ops' }
 
 /** The stack's bucket, past everything that takes care of it. */
 export class BackupStore {
   readonly #s3: S3Client
+  readonly #bucket: string
 
-  private constructor(s3: S3Client) {
+  private constructor(s3: S3Client, bucket: string) {
     this.#s3 = s3
+    this.#bucket = bucket
   }
 
-  static async of(stack: Stack): Promise<BackupStore> {
-    return new BackupStore(
-      new S3Client({
-        endpoint: `http://127.0.0.1:${await stack.port('s3', 9000)}`,
-        region: 'us-east-1',
-        forcePathStyle: true,
-        credentials: { accessKeyId: 'ops', secretAccessKey: await stack.secret('s3_secret_key') },
-      }),
-    )
+  static async of(stack: Stack, { service, name, accessKeyId }: Bucket = OWN): Promise<BackupStore> {
+    const s3 = new S3Client({
+      endpoint: `http://127.0.0.1:${await stack.port(service, 9000)}`,
+      region: 'us-east-1',
+      forcePathStyle: true,
+      credentials: { accessKeyId, secretAccessKey: await stack.secret('s3_secret_key') },
+    })
+    return new BackupStore(s3, name)
   }
 
   [Symbol.dispose](): void {
@@ -71,22 +79,22 @@ export class BackupStore {
 
   async remove(folder: string): Promise<void> {
     for (const Key of await this.#keys(folder))
-      await this.#s3.send(new DeleteObjectCommand({ Bucket: BUCKET, Key }))
+      await this.#s3.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key }))
   }
 
   async #keys(Prefix: string): Promise<string[]> {
     const keys: string[] = []
-    const pages = paginateListObjectsV2({ client: this.#s3 }, { Bucket: BUCKET, Prefix })
+    const pages = paginateListObjectsV2({ client: this.#s3 }, { Bucket: this.#bucket, Prefix })
     for await (const { Contents = [] } of pages) keys.push(...Contents.map(({ Key }) => Key!))
     return keys
   }
 
   async read(Key: string): Promise<Uint8Array> {
-    const { Body } = await this.#s3.send(new GetObjectCommand({ Bucket: BUCKET, Key }))
+    const { Body } = await this.#s3.send(new GetObjectCommand({ Bucket: this.#bucket, Key }))
     return Body!.transformToByteArray()
   }
 
   async #write(Key: string, Body: Uint8Array): Promise<void> {
-    await this.#s3.send(new PutObjectCommand({ Bucket: BUCKET, Key, Body }))
+    await this.#s3.send(new PutObjectCommand({ Bucket: this.#bucket, Key, Body }))
   }
 }

@@ -9,10 +9,12 @@ import { vi } from 'vitest'
 
 const run = promisify(execFile)
 const DOCKER = fileURLToPath(new URL('../..', import.meta.url))
-const FILES = ['compose.yaml', 'stack/compose.test.yaml']
+const FILES = ['compose.yaml']
+/** What tests need beside the stack itself. */
+const TEST_FILES = ['stack/compose.test.yaml']
 
 /** Nothing takes so long; who waits looks four times a second. */
-export const WAIT = { timeout: 120_000, interval: 250 }
+export const WAIT = { timeout: 300_000, interval: 250 }
 
 /** What the tests' stack has other than a user's: its own secrets, free ports, and short times. */
 const SETTINGS = {
@@ -33,7 +35,12 @@ export interface Container {
     readonly Env: readonly string[]
     readonly Labels: Record<string, string>
   }
+  readonly RestartCount: number
+  readonly Mounts: readonly { readonly Type: string; readonly Name?: string }[]
+  readonly NetworkSettings: { readonly Networks: Record<string, unknown> }
   readonly HostConfig: {
+    readonly RestartPolicy: { readonly Name: string }
+    readonly LogConfig: { readonly Type: string; readonly Config: Record<string, string> }
     readonly ReadonlyRootfs: boolean
     readonly CapDrop: readonly string[] | null
     readonly CapAdd: readonly string[] | null
@@ -54,22 +61,29 @@ export interface Container {
 
 /** The stack of this folder's Compose files, as a project of its own beside any other. */
 export class Stack {
+  /** Of the Compose project, which is the prefix of everything that it makes. */
+  readonly name: string
   readonly #secrets: string
+  readonly #firstFiles: readonly string[]
+  #files: readonly string[]
   readonly #env: Record<string, string>
   /** By service and port inside; whatever starts or ends a container may change them. */
   readonly #ports = new Map<string, Promise<number>>()
 
-  private constructor(secrets: string) {
+  private constructor(secrets: string, files: readonly string[]) {
+    this.name = `ops-stack-test-${process.pid}`
     this.#secrets = secrets
-    this.#env = { ...SETTINGS, COMPOSE_PROJECT_NAME: `ops-stack-test-${process.pid}`, OPS_SECRETS: secrets }
+    this.#firstFiles = files
+    this.#files = files
+    this.#env = { ...SETTINGS, COMPOSE_PROJECT_NAME: this.name, OPS_SECRETS: secrets }
   }
 
-  /** Builds what is missing, and resolves when every service is healthy. */
-  static async start(): Promise<Stack> {
+  /** Builds what is missing, and resolves when every service of these files is healthy. */
+  static async start(files: readonly string[] = FILES): Promise<Stack> {
     const secrets = await mkdtemp(join(tmpdir(), 'ops-stack-'))
     await chmod(secrets, 0o700)
     await writeFile(join(secrets, 'alert_webhook_url'), 'http://webhook:9000/', { mode: 0o600 })
-    const stack = new Stack(secrets)
+    const stack = new Stack(secrets, files)
     try {
       await stack.compose('build')
       await stack.up()
@@ -81,19 +95,28 @@ export class Stack {
     return stack
   }
 
-  async up(env: Record<string, string> = {}): Promise<void> {
+  async up(env: Record<string, string> = {}, ...options: string[]): Promise<void> {
     Object.assign(this.#env, env)
-    await this.compose('up', '--detach', '--wait', '--wait-timeout=240')
+    await this.compose('up', '--detach', '--wait', '--wait-timeout=480', ...options)
+  }
+
+  /** Makes every container anew by these files, with new passwords in place of the ones that are named. */
+  async replace(files: readonly string[], env: Record<string, string>, passwords: string[]): Promise<void> {
+    this.#files = files
+    for (const name of passwords) await rm(join(this.#secrets, name))
+    await this.up(env, '--force-recreate', '--remove-orphans', '--timeout=5')
   }
 
   async stop(): Promise<void> {
+    // Later ones may leave services out, whose data Compose then leaves alone.
+    this.#files = this.#firstFiles
     await this.compose('down', '--volumes', '--remove-orphans', '--timeout=5')
     await rm(this.#secrets, { recursive: true, force: true })
   }
 
   async compose(...args: string[]): Promise<string> {
-    if (['up', 'start', 'stop', 'kill'].includes(args[0]!)) this.#ports.clear()
-    const files = FILES.flatMap((file) => ['--file', DOCKER + file])
+    if (['up', 'start', 'stop', 'kill'].includes(args[0]!)) this.forgetPorts()
+    const files = [...this.#files, ...TEST_FILES].flatMap((file) => ['--file', DOCKER + file])
     const { stdout } = await run('docker', ['compose', ...files, ...args], {
       env: { ...process.env, ...this.#env },
       maxBuffer: 64 * 1024 * 1024,
@@ -108,6 +131,11 @@ export class Stack {
   /** As the superuser, from inside of the container. */
   sql(statement: string, database = 'app'): Promise<string> {
     return this.exec('postgres', 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', database, '-c', statement)
+  }
+
+  /** After containers were started anew by somebody else. */
+  forgetPorts(): void {
+    this.#ports.clear()
   }
 
   port(service: string, inside: number): Promise<number> {

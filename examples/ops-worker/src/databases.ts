@@ -19,7 +19,7 @@ function toPattern(text: string): string {
 /** The databases that are looked after. */
 export interface Databases {
   /** Those that are named, and those that were found. */
-  list(): readonly string[]
+  readonly list: () => readonly string[]
   /** Looks which databases of the server match a pattern now; absent where there is no pattern. */
   readonly find?: (signal: AbortSignal) => Promise<void>
 }

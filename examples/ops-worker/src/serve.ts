@@ -52,9 +52,12 @@ export async function serve(config: Config, { signal, env }: CliContext): Promis
       process.exit(1)
     }, config.shutdown).unref()
   })
-  await runner.run(worker.jobs, signal)
-  server.closeAllConnections()
-  await new Promise((resolve) => server.close(resolve))
+  try {
+    await runner.run(worker.jobs, signal)
+  } finally {
+    server.close()
+    server.closeAllConnections()
+  }
   logger.info({}, 'stopped')
 }
 

@@ -3,10 +3,10 @@ import {
   certificateStatus,
   keepFor,
   readStoreStatus,
+  runningJobs,
   type DatabaseStatus,
   type JobFailure,
   type JobName,
-  type RunningJob,
   type SourceProblem,
   type Status,
 } from '@ops/status-page'
@@ -15,8 +15,6 @@ import type { Worker } from './worker.ts'
 
 /** Reading the store takes a request for each backup; it is read again when a job has ended, or after this. */
 const KEEP_STORE_MS = 60_000
-
-const SHOWN: readonly string[] = ['backup', 'drill', 'retention', 'certificates'] satisfies JobName[]
 
 /** Gathers what the status page shows. */
 export function createStatusReader(config: Config, worker: Worker): () => Promise<Status> {
@@ -70,7 +68,7 @@ export function createStatusReader(config: Config, worker: Worker): () => Promis
       takenAt: new Date().toISOString(),
       name: cluster,
       databases: (stored?.databases ?? []).map((each) => withJobs(each, worker)),
-      running: running(worker, cluster),
+      running: runningJobs(runner.running(), cluster),
       poolers: pooler === undefined ? [] : [pooler],
       certificates: certificateStatus(worker.certificateReports()),
       retention: stored?.retention ?? null,
@@ -90,18 +88,4 @@ function withJobs(status: DatabaseStatus, { jobs, runner }: Worker): DatabaseSta
     return record?.error === undefined ? [] : [{ job, at: record.finishedAt, message: record.error.message }]
   })
   return { ...status, failures, nextBackupAt: nextOf('backup'), nextDrillAt: nextOf('drill') }
-}
-
-function running({ runner }: Worker, cluster: string): RunningJob[] {
-  return runner.running().flatMap(({ id, kind, database, startedAt, progress }) => {
-    if (!isShown(kind)) return []
-    const { phase = 'start', bytes, rawBytes, total: bytesTotal, rows, table } = progress ?? {}
-    const detail = table && `${table.schema}.${table.name}`
-    const bytesDone = bytes ?? rawBytes
-    return [{ id, job: kind, cluster, database, startedAt, phase, bytesDone, bytesTotal, rows, detail }]
-  })
-}
-
-function isShown(kind: string): kind is JobName {
-  return SHOWN.includes(kind)
 }

@@ -1,4 +1,4 @@
-import { brandError, OpsError } from '@ops/internal-error'
+import { OpsError } from '@ops/internal-error'
 
 export const workerErrorCodes = [
   'WORKER_CONFIG_INVALID',
@@ -6,18 +6,11 @@ export const workerErrorCodes = [
   'WORKER_RETENTION_INCOMPLETE',
 ] as const
 
-export type WorkerErrorCode = (typeof workerErrorCodes)[number]
-
-export interface WorkerErrorDetails {
+/** What is the worker's own; everything else is an error of the package that it comes from. */
+export class WorkerError extends OpsError<
+  (typeof workerErrorCodes)[number],
   /** All that is wrong with the configuration. */
-  problems?: readonly string[]
-}
-
-export class WorkerError extends OpsError<WorkerErrorCode, WorkerErrorDetails> {
+  { problems?: readonly string[] }
+> {
   override readonly name = 'WorkerError'
 }
-
-export const isWorkerError: (value: unknown) => value is WorkerError = brandError(
-  WorkerError,
-  '@ops/ops-worker/error',
-)

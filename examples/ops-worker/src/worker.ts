@@ -32,7 +32,7 @@ export interface Worker extends AsyncDisposable {
   readonly env: NodeJS.ProcessEnv
   readonly pooler?: WatchedPooler
   /** For the databases that there are now. */
-  jobs(): readonly Job[]
+  readonly jobs: () => readonly Job[]
   certificateReports(): readonly ProbeReport[]
 }
 

@@ -54,6 +54,7 @@ it('two workers on Ceph find the same databases, and do each job once', async (c
   }
   for (const job of jobs) {
     const runs = await Promise.all(workers.map((each) => each.metric(`ops_worker_job_runs_total${job}`)))
-    expect([job, runs.toSorted()]).toEqual([job, [0, 1]])
+    expect([job, runs.filter((count) => count === 1)]).toEqual([job, [1]])
+    expect([job, runs.filter((count) => count === 0)]).toEqual([job, [0]])
   }
 }, 600_000)

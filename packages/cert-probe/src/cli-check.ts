@@ -61,10 +61,10 @@ Exit codes: 0 all fine, 3 warning, 4 critical, 1 could not tell, 2 bad usage.
 Set CERT_PROBE_FILE_PASSWORD to open PKCS#12 files.
 
 Examples:
-  cert-probe check example.com www.example.com:8443
-  cert-probe check postgres://db.internal:5432 --ca ca.pem --addresses all
-  cert-probe check --caddy --sans --json
-  cert-probe check /etc/letsencrypt/live --warn-days 21`
+  $ cert-probe check example.com www.example.com:8443
+  $ cert-probe check postgres://db.internal:5432 --ca ca.pem --addresses all
+  $ cert-probe check --caddy --sans --json
+  $ cert-probe check /etc/letsencrypt/live --warn-days 21`
 
 async function check(
   targets: readonly string[],

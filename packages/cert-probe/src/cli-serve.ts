@@ -59,9 +59,9 @@ Nothing is probed on request but what --target, --targets, --caddy and --allow n
 Set CERT_PROBE_FILE_PASSWORD to open PKCS#12 files.
 
 Examples:
-  cert-probe serve --targets targets.txt
-  cert-probe serve --caddy --sans --interval 1h
-  cert-probe serve --config blackbox.yml --allow '*.example.com:443' --listen 0.0.0.0:9115`
+  $ cert-probe serve --targets targets.txt
+  $ cert-probe serve --caddy --sans --interval 1h
+  $ cert-probe serve --config blackbox.yml --allow '*.example.com:443' --listen 0.0.0.0:9115`
 
 async function serve(flags: ServeFlags, context: CliContext): Promise<void> {
   const { host, port } = parseListen(flags.listen)

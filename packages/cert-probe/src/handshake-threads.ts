@@ -67,7 +67,7 @@ function ownThread(options: TlsSettingsOptions): Thread {
 interface Pending {
   readonly order: DialOrder
   readonly signal: AbortSignal | undefined
-  settle(result: DialResult | Promise<DialResult>): void
+  readonly settle: (result: DialResult | Promise<DialResult>) => void
 }
 
 /** What a thread leaves undone when it ends, or cannot be started at all, falls back to `own`. */
@@ -96,7 +96,7 @@ function startThread(
   }
   worker.on('message', ({ answers, isIdle }: Answers) => {
     for (const { id, result, error } of answers)
-      pending.get(id)?.settle(result === undefined ? Promise.reject(error as Error) : revive(result))
+      pending.get(id)?.settle(result === undefined ? Promise.reject(error) : revive(result))
     if (!isIdle || pending.size > 0) return
     worker.unref()
     clearTimeout(idleTimer)

@@ -205,4 +205,5 @@ function exactly(_key: string, value: unknown): unknown {
 }
 
 /** Node.js 22 has it, TypeScript's library not yet. */
-const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): unknown }
+const rawJson = (text: string): unknown =>
+  (JSON as unknown as { rawJSON(json: string): unknown }).rawJSON(text)

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { checkJson, folderOf, schemaOf } from '@ops/internal-cli/check-json'
 import { needs } from '@ops/testbed'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
@@ -12,6 +13,8 @@ interface Bin {
   /** A command line that fails without any server, and how; `STORE` is an empty store. */
   readonly failing: readonly string[]
   readonly code: string
+  /** @default 1 */
+  readonly exitCode?: number
 }
 
 const BINS: readonly Bin[] = [
@@ -37,6 +40,7 @@ const BINS: readonly Bin[] = [
     failing: ['check', '--targets', '/nonexistent'],
     code: 'CERT_PROBE_TARGET_LIST_FAILED',
   },
+  { name: 'ops-worker', failing: ['check-config'], code: 'WORKER_CONFIG_INVALID', exitCode: 2 },
 ]
 
 /** What has no result that a program could read: a script, bytes, a server, a screen, a group of commands. */
@@ -46,10 +50,12 @@ const WITHOUT_JSON = [
   /^(pgbouncer-stats|cert-probe) serve$/,
   /^pgbouncer-stats top$/,
   /^pgbouncer-stats userlist$/,
+  /^ops-worker (serve|check-config)$/,
 ]
 
 /** A line of help that is wider wraps on a terminal. */
 const WIDTH = 100
+const PROJECT = join(import.meta.dirname, '../../..')
 const RED = '\u001B[31m'
 
 let folder: string
@@ -85,7 +91,11 @@ function start(file: string, args: readonly string[], env: NodeJS.ProcessEnv): P
 }
 
 function programOf(bin: string): string {
-  return join(import.meta.dirname, '../..', bin, 'dist/cli.js')
+  return join(PROJECT, folderOf(bin), 'dist/cli.js')
+}
+
+function lastLine(text: string): string {
+  return text.trimEnd().split('\n').at(-1)!
 }
 
 function failing({ failing: args }: Bin): string[] {
@@ -134,6 +144,12 @@ describe.each(BINS)('$name', { timeout: 240_000 }, (bin) => {
     expect(text).toMatch(new RegExp(`^Examples:\\n {2}\\$ ${name}`, 'm'))
   })
 
+  it('shows by an example how each command is used', () => {
+    const heading = /^(?:Examples?:\n {2}\$ |To load it:\n)/m
+    const without = help.filter(({ text }) => !heading.test(text)).map(({ command }) => command)
+    expect(without).toEqual([])
+  })
+
   it('says of each command what it is told to do: `list`, not `lists` or `List`', () => {
     const said = help.flatMap(({ commands }) => [...commands.values()])
     expect(said.length).toBeGreaterThan(1)
@@ -153,6 +169,19 @@ describe.each(BINS)('$name', { timeout: 240_000 }, (bin) => {
       .filter(({ text, commands }) => !/^ +--json\b/m.test(text) && !commands.has('completion'))
       .map(({ command }) => command)
     expect(without.filter((command) => !WITHOUT_JSON.some((known) => known.test(command)))).toEqual([])
+  })
+
+  it('publishes a schema of whatever it prints with --json, and its README says which', () => {
+    const folder = join(PROJECT, folderOf(name))
+    const readme = readFileSync(join(folder, 'README.md'), 'utf8')
+    const commands = help.filter(({ text }) => /^ +--json\b/m.test(text)).map(({ command }) => command)
+    expect(commands).not.toEqual([])
+    for (const schema of [...commands.map(schemaOf), 'failed']) {
+      const path = `schema/${schema}.schema.json`
+      expect([path, existsSync(join(folder, path))]).toEqual([path, true])
+      expect(readme).toContain(`[${schema}](${path})`)
+    }
+    for (const command of commands) expect(readme).toContain(`\`${command}\``)
   })
 
   it('completes its commands in bash, zsh and fish', async () => {
@@ -175,14 +204,27 @@ describe.each(BINS)('$name', { timeout: 240_000 }, (bin) => {
     }
   })
 
-  it('ends with 1 and one line, `what: detail [CODE]`, when it fails', async () => {
+  it('tells programs too that it is used wrongly', async () => {
+    const args = ['--json', '--no-such-flag']
+    const { code, stdout } = await run(name, args)
+    checkJson(name, args, stdout)
+    expect([code, JSON.parse(stdout)]).toMatchObject([2, { event: 'failed', error: { code: 'BAD_USAGE' } }])
+  })
+
+  it('ends with one line, `what: detail [CODE]`, when it fails', async () => {
     const { code, stdout, stderr } = await run(name, failing(bin))
-    expect([code, stdout]).toEqual([1, ''])
-    expect(stderr).toMatch(new RegExp(`^${name}: [a-z].* \\[${bin.code}\\]\\n$`))
+    expect([code, stdout]).toEqual([bin.exitCode ?? 1, ''])
+    expect(lastLine(stderr)).toMatch(new RegExp(`^${name}: [a-z].* \\[${bin.code}\\]$`))
+    // The worker says first what is wrong with its configuration, a line for each of two problems.
+    expect(stderr.split('\n')).toHaveLength(name === 'ops-worker' ? 4 : 2)
   })
 
   it('says why it failed to programs too', async () => {
-    const { code, stdout, stderr } = await run(name, [...failing(bin), '--json'])
+    // A flag that the worker's other commands do not have is bad usage, which the test before has seen.
+    if (name === 'ops-worker') return
+    const args = [...failing(bin), '--json']
+    const { code, stdout, stderr } = await run(name, args)
+    checkJson(name, args, stdout)
     const { event, error } = JSON.parse(stdout) as { event: string; error: { code: string; message: string } }
     expect([code, event, error.code]).toEqual([1, 'failed', bin.code])
     expect(stderr).toBe(`${name}: ${error.message} [${error.code}]\n`)

@@ -7,7 +7,7 @@ export interface JobMetrics {
   /** Shows what is known of a job after a turn. */
   show(job: Job, turn: Turn, now: number): void
   /** Takes away what is shown of a job that is no more; its counters stay. */
-  forget(job: JobRef): void
+  readonly forget: (job: JobRef) => void
 }
 
 /** `ops_worker_job_…`, by job and, where it is about one, database. */

@@ -30,10 +30,10 @@ export interface JobRunner {
   /** Runs one job whether or not it is due. Rejects when it cannot: see `Turns`. */
   runNow(job: Job, signal: AbortSignal): Promise<JobRecord>
   /** The last run that this worker heard of. */
-  lastRun(job: JobRef): JobRecord | undefined
-  running(): RunningJob[]
+  readonly lastRun: (job: JobRef) => JobRecord | undefined
+  readonly running: () => RunningJob[]
   /** Told whenever `running` changes; returns what ends that. */
-  subscribe(changed: () => void): () => void
+  readonly subscribe: (changed: () => void) => () => void
 }
 
 const MACHINE_CLOCK: Clock = {
@@ -45,7 +45,7 @@ export function createJobRunner(options: JobRunnerOptions): JobRunner {
   const { registry, postponeMs, logger, clock = MACHINE_CLOCK } = options
   const metrics = createJobMetrics(registry)
   const running = createRunningJobs()
-  const turns = createTurns({ ...options, metrics, running, now: clock.now })
+  const turns = createTurns({ ...options, metrics, running, now: () => clock.now() })
   return {
     run: (jobs, signal) =>
       runSchedule({

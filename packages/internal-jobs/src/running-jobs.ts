@@ -14,9 +14,9 @@ export interface RunningJobs {
   start(job: JobRef, startedAt: number): void
   progress(job: JobRef, progress: JobProgress): void
   end(job: JobRef): void
-  list(): RunningJob[]
+  readonly list: () => RunningJob[]
   /** Told of every change; returns what ends that. */
-  subscribe(changed: () => void): () => void
+  readonly subscribe: (changed: () => void) => () => void
 }
 
 export function createRunningJobs(): RunningJobs {

@@ -49,7 +49,7 @@ export interface Turns {
    */
   take(job: Job, options: TakeOptions): Promise<Turn>
   /** The last run that this worker heard of. */
-  lastRun(job: JobRef): JobRecord | undefined
+  readonly lastRun: (job: JobRef) => JobRecord | undefined
 }
 
 export function createTurns(options: TurnsOptions): Turns {

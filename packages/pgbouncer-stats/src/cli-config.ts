@@ -1,5 +1,5 @@
 /** Commands about configuration: lint, size, userlist, auth-query. */
-import { EXIT, formatTable, parseInteger, UsageError, type CliContext } from '@ops/internal-cli'
+import { EXIT, formatTable, parseInteger, printable, UsageError, type CliContext } from '@ops/internal-cli'
 import type { Command } from 'commander'
 import { readFileSync } from 'node:fs'
 import { Client } from 'pg'
@@ -35,6 +35,7 @@ export function addConfigCommands(program: Command, context: CliContext): void {
     .option('--role <name>', 'the role that PgBouncer looks up as', 'pgbouncer_auth')
     .option('--schema <name>', 'where the function lives', 'pgbouncer')
     .option('--json', 'SQL, settings and notes as JSON')
+    .addHelpText('after', '\nExample:\n  $ pgbouncer-stats auth-query --role pgbouncer_auth')
     .action(async ({ role, schema, json }: { role: string; schema: string; json?: true }) => {
       const setup = generateAuthQuery({ role, schema })
       if (json) return context.printJson<AuthQueryOutput>(setup)
@@ -85,7 +86,7 @@ function addLint(program: Command, context: CliContext): void {
     .option('--json', 'short for --format json')
     .addHelpText(
       'after',
-      '\nExample:\n  pgbouncer-stats lint /etc/pgbouncer/pgbouncer.ini --pgbouncer-version 1.24.1 --max-connections 100',
+      '\nExample:\n  $ pgbouncer-stats lint /etc/pgbouncer/pgbouncer.ini --max-connections 100',
     )
     .action(async (file: string, flags: LintFlags) => {
       const { poolMode, pgbouncerVersion, openFiles } = flags
@@ -148,7 +149,7 @@ function addSettings(program: Command, context: CliContext): void {
     .option('--pgbouncer-version <version>', 'e.g. 1.24.1; otherwise the newest known', parseVersion)
     .option('--url <url>', 'the admin console of the running PgBouncer, to read its version from')
     .option('--json', 'the settings as JSON on stdout')
-    .addHelpText('after', '\nExample:\n  pgbouncer-stats settings listen_port max_client_conn')
+    .addHelpText('after', '\nExample:\n  $ pgbouncer-stats settings listen_port max_client_conn')
     .action(async (names: string[], flags: { pgbouncerVersion?: string; url?: string; json?: true }) => {
       const version = flags.pgbouncerVersion ?? (await runningVersion(flags.url, context)) ?? LATEST_VERSION
       const all = describeSettings({ version })
@@ -165,7 +166,7 @@ function addSettings(program: Command, context: CliContext): void {
     })
 }
 
-const SETTING_COLUMNS = [{ header: 'setting' }, { header: 'takes effect' }, { header: 'default' }]
+const SETTING_COLUMNS = [{ header: 'SETTING' }, { header: 'TAKES EFFECT' }, { header: 'DEFAULT' }]
 
 function addSize(program: Command, context: CliContext): void {
   const count = parseInteger(1)
@@ -183,7 +184,7 @@ function addSize(program: Command, context: CliContext): void {
     .option('--json', 'the result as JSON on stdout')
     .addHelpText(
       'after',
-      '\nExample:\n  pgbouncer-stats size --cpu-cores 8 --max-connections 100 --app-instances 6 --app-pool-max 20',
+      '\nExample:\n  $ pgbouncer-stats size --cpu-cores 8 --max-connections 100 --app-instances 6 --app-pool-max 20',
     )
     .action(async ({ json, ...input }: SizePoolsInput & { json?: true }) => {
       const result = sizePools(input)
@@ -209,6 +210,7 @@ function addUserlist(program: Command, context: CliContext): void {
   const userlist = program
     .command('userlist')
     .description('keep userlist.txt in step with PostgreSQL, which PG* variables say how to reach')
+    .addHelpText('after', '\nExample:\n  $ pgbouncer-stats userlist check /etc/pgbouncer/userlist.txt')
   userlist
     .command('write')
     .description(
@@ -219,6 +221,10 @@ function addUserlist(program: Command, context: CliContext): void {
     .option('--exclude-user <name>', 'not this user; repeat it', named, [])
     .option('--reload-url <url>', 'the admin console, as a member of admin_users, to send RELOAD to')
     .option('--apply', 'write; without it nothing is changed')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ pgbouncer-stats userlist write /etc/pgbouncer/userlist.txt --user app --apply',
+    )
     .option('--json', 'the result as JSON on stdout')
     .action(
       async (
@@ -252,6 +258,10 @@ function addUserlist(program: Command, context: CliContext): void {
     .argument('<file>', 'userlist.txt')
     .option('--user <name>', 'only this user must be there; repeat it', named, [])
     .option('--exclude-user <name>', 'this user may be missing; repeat it', named, [])
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ pgbouncer-stats userlist check /etc/pgbouncer/userlist.txt --exclude-user replicator',
+    )
     .option('--json', 'the result as JSON on stdout')
     .action(async (file: string, flags: { user: string[]; excludeUser: string[]; json?: true }) => {
       const selection = {
@@ -262,6 +272,8 @@ function addUserlist(program: Command, context: CliContext): void {
     })
 }
 
+const USER_COLUMNS = [{ header: 'STATE' }, { header: 'USER' }]
+
 async function reportUserlist(
   file: string,
   credentials: readonly Credential[],
@@ -270,8 +282,10 @@ async function reportUserlist(
   context: CliContext,
 ): Promise<void> {
   const check = await checkUserlist({ userlist: readUserlist(file), credentials, selection })
-  const lines = check.users.map(({ user, state }) => `${state}\t${user}\n`)
-  await (json ? context.printJson<UserlistCheckOutput>(check) : context.print(lines.join('')))
+  const rows = check.users.map(({ user, state }) => [state, printable(user)])
+  await (json
+    ? context.printJson<UserlistCheckOutput>(check)
+    : context.print(`${formatTable(USER_COLUMNS, rows)}\n`))
   if (!check.inStep) context.exitWith(EXIT.findings)
 }
 

@@ -26,6 +26,10 @@ export function addLiveCommands(program: Command, context: CliContext): void {
     .option(...URL_OPTION)
     .option('--timeout <duration>', 'for everything together', parseDurationMs, 10_000)
     .option('--json', 'JSON on stdout (always; for symmetry with the other commands)')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ pgbouncer-stats show lists databases --url postgres://stats@localhost:6432/pgbouncer',
+    )
     .action(async (names: string[], options: { url?: string; timeout: number }) => {
       const show = names.length === 0 ? DEFAULT_SHOW : names.map(showName)
       const connection = connectionFrom(options.url, context)
@@ -56,7 +60,7 @@ export function addLiveCommands(program: Command, context: CliContext): void {
     .option('--json', 'findings as JSON on stdout')
     .addHelpText(
       'after',
-      '\nExample:\n  pgbouncer-stats diagnose --url postgres://stats@localhost:6432/pgbouncer --interval 5s',
+      '\nExample:\n  $ pgbouncer-stats diagnose --url postgres://stats@localhost:6432/pgbouncer --interval 5s',
     )
     .action(
       async (options: {
@@ -92,7 +96,7 @@ export function addLiveCommands(program: Command, context: CliContext): void {
     .option(...URL_OPTION)
     .option('--interval <duration>', 'between two looks', parseDurationMs, 1000)
     .option('--count <n>', 'stop after so many', parseInteger(1))
-    .addHelpText('after', '\nCtrl-C ends it.\n\nExample:\n  pgbouncer-stats top --interval 5s')
+    .addHelpText('after', '\nCtrl-C ends it.\n\nExample:\n  $ pgbouncer-stats top --interval 5s')
     .action(async (options: { url?: string; interval: number; count?: number }) => {
       await top(options, context)
     })
@@ -107,7 +111,7 @@ export function addLiveCommands(program: Command, context: CliContext): void {
     .option('--json', 'the report as JSON on stdout')
     .addHelpText(
       'after',
-      '\nExample:\n  pgbouncer-stats check --pooled-env DATABASE_URL --direct-env DIRECT_URL',
+      '\nExample:\n  $ pgbouncer-stats check --pooled-env DATABASE_URL --direct-env DIRECT_URL',
     )
     .action(
       async (options: {

@@ -55,7 +55,7 @@ export function addServeCommand(program: Command, context: CliContext): void {
     .option('--exclude-user <regex>', 'not these users; repeat it', collectPattern, [])
     .addHelpText(
       'after',
-      '\nExample:\n  pgbouncer-stats serve --url postgres://stats@localhost:6432/pgbouncer --compat 0.12',
+      '\nExample:\n  $ pgbouncer-stats serve --url postgres://stats@localhost:6432/pgbouncer --compat 0.12',
     )
     .action(async (flags: ServeFlags) => {
       await serve(flags, context)

@@ -254,7 +254,7 @@ describe('pgbouncer-stats', () => {
     const env = postgres.env()
     expect(await run(['userlist', 'check', file, '--user', postgres.user], env)).toMatchObject({
       code: 3,
-      stdout: `stale\t${postgres.user}\n`,
+      stdout: `STATE  USER\nstale  ${postgres.user}\n`,
     })
     expect(await run(['userlist', 'write', file], env)).toMatchObject({ code: 3 })
     expect(await run(['userlist', 'write', file, '--user', postgres.user, '--apply'], env)).toMatchObject({
@@ -262,7 +262,7 @@ describe('pgbouncer-stats', () => {
     })
     expect(await run(['userlist', 'check', file, '--user', postgres.user], env)).toMatchObject({
       code: 0,
-      stdout: `ok\t${postgres.user}\n`,
+      stdout: `STATE  USER\nok     ${postgres.user}\n`,
     })
   })
 

@@ -17,6 +17,7 @@ export {
   type ReadStoreStatusOptions,
   type WatchedDatabase,
 } from './store-status.ts'
+export { runningJobs } from './running-jobs.ts'
 export { statusDocument, type StatusDocument } from './status-document.ts'
 export { statusSchema } from './status-schema.ts'
 export type * from './status.ts'

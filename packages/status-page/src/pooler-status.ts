@@ -8,13 +8,21 @@ export interface WatchedPooler extends AsyncDisposable {
   read(signal?: AbortSignal): Promise<PoolerStatus>
 }
 
+/** The page waits for it. */
+const PATIENCE_MS = 3000
+
 /** Keeps one connection to PgBouncer's console, opened by the first read, and six hours of history. */
 export function watchPooler(connection: ConnectionOptions): WatchedPooler {
   const console = openConsole(connection)
   const history = createPoolerHistory()
   return {
     async read(signal) {
-      const snapshot = await readPgBouncer({ console, show: ['pools', 'databases'], signal })
+      const snapshot = await readPgBouncer({
+        console,
+        show: ['pools', 'databases'],
+        timeoutMs: PATIENCE_MS,
+        signal,
+      })
       const pools = poolsOf(snapshot)
       history.add(pools, Date.parse(snapshot.takenAt))
       return { name: snapshot.target, pools, history: history.samples() }

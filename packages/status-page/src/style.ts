@@ -34,7 +34,7 @@ code { font: .88em/1.4 ui-monospace, 'DejaVu Sans Mono', monospace; overflow-wra
 .verdict { padding: 2.2rem 0 2.4rem }
 .verdict h1 { font-size: clamp(2rem, 5vw, 3rem); line-height: 1.1; letter-spacing: -.025em; font-weight: 680; display: flex; gap: .35em; align-items: center }
 .verdict h1 .mark { width: .86em; height: .86em }
-.lead { font-size: 1.06rem } .verdict .lead { color: var(--muted); margin-top: .7rem }
+.lead { font-size: 1.06rem; text-wrap: pretty; max-width: 46rem } .verdict .lead { color: var(--muted); margin-top: .7rem }
 .findings { list-style: none; display: grid; gap: .5rem; margin-top: 1.3rem }
 .findings li { display: flex; gap: .7em; padding: .6rem .9rem; border-radius: .5rem; overflow-wrap: anywhere; min-width: 0 }
 .findings li > span { min-width: 0 } .findings a { font-weight: 600 }

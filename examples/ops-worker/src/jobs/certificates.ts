@@ -14,7 +14,7 @@ import { scheduleOf, type JobContext } from './context.ts'
 
 export interface CertificatesJob extends Job, AsyncDisposable {
   /** Of the last run. */
-  reports(): readonly ProbeReport[]
+  readonly reports: () => readonly ProbeReport[]
 }
 
 /** Probes every certificate that is configured, or a site of the Caddy. */

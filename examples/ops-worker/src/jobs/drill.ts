@@ -2,7 +2,7 @@ import type { Job } from '@ops/internal-jobs'
 import { isBackupError, listBackups, parseIdentities } from '@ops/pg-backup'
 import { readRecord, verifyRestore, type TargetOptions } from '@ops/restore-verify'
 import type { Config } from '../config.ts'
-import { isWorkerError, WorkerError } from '../worker-error.ts'
+import { WorkerError } from '../worker-error.ts'
 import { scheduleOf, type JobContext } from './context.ts'
 
 /** Proves that the newest backup of one database restores. */
@@ -48,7 +48,7 @@ export function drillJob(database: string, context: JobContext): Job {
     },
     judge(error) {
       if (isTooEarly(error)) return 'postponed'
-      return isWorkerError(error) && error.code === 'WORKER_DRILL_DISPROVEN' ? 'final' : 'failed'
+      return error instanceof WorkerError ? 'final' : 'failed'
     },
     couldNotRun: (error) => metrics.drills.record({ backup: { cluster, database }, error }),
   }

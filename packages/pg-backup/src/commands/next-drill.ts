@@ -17,11 +17,17 @@ export function nextIsDrill(
   context.next(
     `prove that it restores${needsIdentity ? `, with the file of the identity that opens it for ${IDENTITY_FILE}` : ''}`,
     [
-      ...['restore-verify', 'run', '--of', database, '--store', store],
+      'restore-verify',
+      'run',
+      '--of',
+      database,
+      '--store',
+      store,
       ...(cluster === 'main' ? [] : ['--cluster', cluster]),
       ...(needsIdentity ? ['--identity', IDENTITY_FILE] : []),
       ...(passphraseFile === undefined ? [] : ['--passphrase-file', passphraseFile]),
-      ...['--html', 'drill.html'],
+      '--html',
+      'drill.html',
     ],
   )
 }

@@ -1,5 +1,5 @@
 import type { CliContext } from '@ops/internal-cli'
-import { formatBytes, formatCount, formatTable, printable } from '@ops/internal-cli'
+import { formatBytes, formatCount, formatTable, printable, tableWidth } from '@ops/internal-cli'
 import type { Command } from 'commander'
 import type { Manifest } from '../manifest.ts'
 import { findManifest, withBackupArgument, type FindFlags } from './find.ts'
@@ -49,7 +49,7 @@ function describe(manifest: Manifest): string {
       { header: 'TABLE' },
       { header: 'ROWS', align: 'right' },
       { header: 'BYTES', align: 'right' },
-      { header: 'DIGEST' },
+      { header: 'DIGEST', isKept: true },
     ],
     manifest.tables.map((each) => [
       printable(`${each.schema}.${each.name}`),
@@ -57,7 +57,7 @@ function describe(manifest: Manifest): string {
       formatBytes(each.bytes),
       each.digest,
     ]),
-    Number.POSITIVE_INFINITY,
+    tableWidth(Number.POSITIVE_INFINITY),
   )
   return `${facts.map(([name, value]) => `${name.padEnd(15)}${printable(value)}`).join('\n')}\n\n${table}`
 }

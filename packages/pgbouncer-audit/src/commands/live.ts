@@ -19,6 +19,7 @@ export function addLive(program: Command, context: CliContext): void {
       'look into the running database (DATABASE_URL or PG*; connect directly, not through the pooler)',
     )
     .option('--json', 'print the result as JSON')
+    .addHelpText('after', '\nExample:\n  $ DATABASE_URL=postgres://db.internal/app pgbouncer-audit live')
     .option('--pgbouncer-log <file>', 'count the clients that PgBouncer refused, out of its log')
   addProfileOptions(command).action(async (flags: LiveFlags) => {
     const profile = await resolveProfile(flags, context.env)

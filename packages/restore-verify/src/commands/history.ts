@@ -10,6 +10,10 @@ export function addHistory(program: Command, context: CliContext): void {
     program.command('history').description('say which backups were drilled, when, and what came of it'),
   )
     .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ restore-verify history --of app --store file:///var/backups/postgres',
+    )
     .action((flags: StoreFlags & { json?: boolean }) => history(flags, context))
 }
 

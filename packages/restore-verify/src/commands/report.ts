@@ -20,6 +20,10 @@ export function addReport(program: Command, context: CliContext): void {
   withReportFlags(command)
     .option('--id <id>', 'the backup: an id, or `latest`', 'latest')
     .option('--json', 'print the report as JSON instead of Markdown')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ restore-verify report --of app --store file:///var/backups/postgres --html drill.html\n  $ restore-verify report --of app --id 20261121T020000Z-4fk2q9 --json',
+    )
     .action((flags: Flags) => showReport(flags, context))
 }
 

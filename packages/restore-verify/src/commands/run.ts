@@ -88,6 +88,10 @@ export function addRun(program: Command, context: CliContext): void {
     .option('--no-record', 'leave no verification.json beside the backup')
     .option('--quiet', 'say nothing unless a backup is disproven or cannot be drilled; for cron')
     .option('--json', 'print the report as JSON; of several drills, a list of their results')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ restore-verify run --of app --store file:///var/backups/postgres --html drill.html\n  $ restore-verify run --of app --rpo 26h --rto 2h --quiet     # in a crontab\n  $ restore-verify run --of app --target container --image postgres:17 --never-drilled\n  $ restore-verify run --of app --assert "SELECT count(*) > 0 FROM orders"',
+    )
     .action((flags: Flags) => run(flags, context))
 }
 
@@ -187,14 +191,25 @@ function next(
   const policy = context.env['OPS_RETENTION_POLICY'] || FIRST_POLICY
   if (verdict === 'proven') {
     return context.next('see what a retention policy would keep; s3-retention is a package of its own', [
-      ...['s3-retention', 'plan', ...where, '--policy', policy],
+      's3-retention',
+      'plan',
+      ...where,
+      '--policy',
+      policy,
     ])
   }
   if (html !== undefined || !record) return
   context.next('read all that differs', [
-    ...['restore-verify', 'report', '--of', backup.database, '--id', backup.id, ...where],
+    'restore-verify',
+    'report',
+    '--of',
+    backup.database,
+    '--id',
+    backup.id,
+    ...where,
     ...(cluster === 'main' ? [] : ['--cluster', cluster]),
-    ...['--html', 'drill.html'],
+    '--html',
+    'drill.html',
   ])
 }
 

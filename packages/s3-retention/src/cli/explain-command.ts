@@ -8,9 +8,12 @@ import { openSession, planInSession } from './session.ts'
 export function addExplain(program: Command, context: CliContext): void {
   const command = program.command('explain').description('say why one item is kept or removed')
   command.argument('<key>', 'the folder of a backup set, or the key of an object')
-  addPolicyFlags(command).action(
-    async (key: string, flags: PolicyFlags) => await explain(key, flags, context),
-  )
+  addPolicyFlags(command)
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ s3-retention explain main/logical/app/20261121T020000Z-4fk2q9 --policy "keep 30d"',
+    )
+    .action(async (key: string, flags: PolicyFlags) => await explain(key, flags, context))
 }
 
 async function explain(key: string, flags: PolicyFlags, context: CliContext): Promise<void> {

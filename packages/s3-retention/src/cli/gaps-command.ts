@@ -17,7 +17,12 @@ export function addGaps(program: Command, context: CliContext): void {
   command.addOption(
     new Option('--policy <policy>', 'look as far back as this promises').env('OPS_RETENTION_POLICY'),
   )
-  addGapFlags(addStoreFlags(command)).action(async (flags: GapsFlags) => await showGaps(flags, context))
+  addGapFlags(addStoreFlags(command))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ s3-retention gaps --store file:///var/backups/postgres\n  $ s3-retention gaps --store file:///var/backups/postgres --gap-period week --gap-periods 12',
+    )
+    .action(async (flags: GapsFlags) => await showGaps(flags, context))
 }
 
 async function showGaps(flags: GapsFlags, context: CliContext): Promise<void> {

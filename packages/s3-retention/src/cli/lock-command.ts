@@ -37,6 +37,7 @@ export function addLock(program: Command, context: CliContext): void {
         .choices(['governance', 'compliance'])
         .default('governance'),
     )
+    .addHelpText('after', '\nExample:\n  $ s3-retention lock --store s3://backups --for 30d --apply')
     .option('--apply', 'lock; without it nothing is changed')
     .action(async (key: string | undefined, flags: LockFlags) => await lockItems(key, flags, context))
 }

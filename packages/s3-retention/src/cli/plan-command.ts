@@ -16,10 +16,15 @@ interface ApplyFlags extends PolicyFlags {
 }
 
 export function addPlan(program: Command, context: CliContext): void {
-  addPolicyFlags(program.command('plan').description('show what would be kept and removed, and why')).action(
-    async (flags: PolicyFlags) =>
-      await showPlan({ ...flags, maxDelete: DEFAULT_MAX_DELETE_FRACTION, versions: 'mark' }, context),
-  )
+  addPolicyFlags(program.command('plan').description('show what would be kept and removed, and why'))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ s3-retention plan --store file:///var/backups/postgres --policy daily=7,weekly=4,monthly=12\n  $ s3-retention plan --store s3://logs --objects --time-pattern %Y/%m/%d --policy "keep 90d"',
+    )
+    .action(
+      async (flags: PolicyFlags) =>
+        await showPlan({ ...flags, maxDelete: DEFAULT_MAX_DELETE_FRACTION, versions: 'mark' }, context),
+    )
 }
 
 export function addApply(program: Command, context: CliContext): void {
@@ -33,6 +38,10 @@ export function addApply(program: Command, context: CliContext): void {
       DEFAULT_MAX_DELETE_FRACTION,
     )
     .addOption(versionsOption())
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ s3-retention apply --store file:///var/backups/postgres --policy "keep 30d" --apply\n  $ s3-retention apply --policy daily=7,weekly=4,monthly=12 --apply --quiet   # in a crontab',
+    )
     .action(
       async (flags: ApplyFlags) =>
         await (flags.apply === true ? carryOut(flags, context) : showPlan(flags, context)),

@@ -10,7 +10,8 @@ export function reportApplied(
   context: CliContext,
 ): void {
   for (const { id, outcome, detail = '' } of items) {
-    if (SPARED.has(outcome) && !(quiet && outcome === 'locked')) context.say(printable(`${outcome}: ${id}: ${detail}`))
+    if (SPARED.has(outcome) && !(quiet && outcome === 'locked'))
+      context.say(printable(`${outcome}: ${id}: ${detail}`))
   }
   if (quiet && failures === 0) return
   const failed = failures === 0 ? '' : `, ${formatCount(failures)} could not be deleted`

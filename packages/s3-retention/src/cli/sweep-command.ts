@@ -33,6 +33,10 @@ export function addSweep(program: Command, context: CliContext): void {
       .command('sweep')
       .description('find leftovers older than the grace period and, with --apply, remove them'),
   )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ s3-retention sweep --store file:///var/backups/postgres\n  $ s3-retention sweep --store s3://backups --grace-hours 24 --versions purge --apply',
+    )
     .option('--apply', 'remove them; without it nothing is changed')
     .addOption(versionsOption())
     .action(async (flags: SweepFlags) => await sweep(flags, context))
