@@ -3,8 +3,8 @@
 //
 // In the first case only blackbox_exporter answers over HTTP; in the second both do, and ours with the
 // metrics of ssl_exporter besides. One process serves all endpoints, TLS 1.3 with ECDSA on P-256, the
-// same for both: on two cores it takes a quarter to a third of the machine, and this process, which
-// asks and reads, a tenth. So the ratio tells less than the exporters' own CPU time would.
+// same for both: on two cores it takes a quarter of the machine, and this process, which asks and reads,
+// almost a tenth. So the ratio lies nearer to 1 than that of the exporters' own CPU time.
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
