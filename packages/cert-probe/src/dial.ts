@@ -9,9 +9,11 @@ import type { TlsContext } from './tls-context.ts'
 
 /** One address to connect to: plain data, so that another thread can do it. */
 export interface DialOrder {
+  /** A host as an address, or a Unix socket. */
   readonly where: { readonly host: string; readonly port: number } | { readonly path: string }
   /** For people. */
   readonly location: string
+  /** What to say before TLS begins. */
   readonly startTls?: StartTlsProtocol
   /** The name to ask for (SNI). */
   readonly sni?: string
@@ -21,8 +23,11 @@ export interface DialOrder {
 
 /** What came of it, plain data too: a handshake, or why there was none. */
 export interface DialResult {
+  /** There once TLS has begun; it may have a failure of its own. */
   readonly handshake?: Handshake
+  /** Why it did not come so far. */
   readonly failure?: Failure
+  /** How long each phase took. */
   readonly timings: Pick<Timings, 'connectMs' | 'startTlsMs' | 'tlsMs'>
 }
 

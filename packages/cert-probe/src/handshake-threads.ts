@@ -31,17 +31,25 @@ export function createHandshakeThreads(options: TlsSettingsOptions): Dial {
   const own = ownThread(options)
   const threads = new Set([own])
   let limit = MAX_THREADS
+  // Where one cannot be started, as under Node's permission model, or where the package was bundled into
+  // one file, the next would fare no better.
+  const startAnother = (): Thread | undefined => {
+    try {
+      const thread = startThread(options, own, (ended, error) => {
+        threads.delete(ended)
+        if (error !== undefined) limit = 1
+      })
+      threads.add(thread)
+      return thread
+    } catch {
+      limit = 1
+      return undefined
+    }
+  }
   return (order, signal) => {
     let least = own
     for (const thread of threads) if (thread.pending() < least.pending()) least = thread
-    if (least.pending() >= ENOUGH_FOR_ONE && threads.size < limit) {
-      least = startThread(options, own, (ended, error) => {
-        threads.delete(ended)
-        // As where the package was bundled into one file: the next would fare no better.
-        if (error !== undefined) limit = 1
-      })
-      threads.add(least)
-    }
+    if (least.pending() >= ENOUGH_FOR_ONE && threads.size < limit) least = startAnother() ?? least
     return least.dial(order, signal)
   }
 }
@@ -67,7 +75,7 @@ function ownThread(options: TlsSettingsOptions): Thread {
 interface Pending {
   readonly order: DialOrder
   readonly signal: AbortSignal | undefined
-  settle(result: DialResult | Promise<DialResult>): void
+  readonly settle: (result: DialResult | Promise<DialResult>) => void
 }
 
 /** What a thread leaves undone when it ends, or cannot be started at all, falls back to `own`. */
@@ -96,7 +104,7 @@ function startThread(
   }
   worker.on('message', ({ answers, isIdle }: Answers) => {
     for (const { id, result, error } of answers)
-      pending.get(id)?.settle(result === undefined ? Promise.reject(error as Error) : revive(result))
+      pending.get(id)?.settle(result === undefined ? Promise.reject(error) : revive(result))
     if (!isIdle || pending.size > 0) return
     worker.unref()
     clearTimeout(idleTimer)

@@ -17,9 +17,11 @@ export interface TlsInfo {
 export interface Handshake {
   /** What was presented, in the order of the server; there even if the handshake failed after that. */
   readonly chain: readonly Buffer[]
+  /** There if the handshake came to its end. */
   readonly tls?: TlsInfo
   /** A stapled OCSP response. */
   readonly ocspResponse?: Buffer
+  /** What kept it from its end. */
   readonly failure?: Failure
 }
 

@@ -11,6 +11,7 @@ import type { IpPreference } from './resolve.ts'
 import type { SslProber } from './ssl-exporter-metrics.ts'
 import type { StartTlsProtocol } from './starttls.ts'
 import { isStartTlsProtocol } from './target.ts'
+import type { TlsSettingsOptions } from './tls-context.ts'
 import { createTlsSettings, type TlsSettings } from './tls-settings.ts'
 import { createTrustStore, type TrustStore } from './trust.ts'
 
@@ -116,10 +117,12 @@ async function buildModules(config: Untrusted, folder: string, trust: TrustStore
   return modules
 }
 
+type CreateTlsSettings = (options: TlsSettingsOptions) => TlsSettings
+
 /** Modules that shake hands alike share the settings, and so the threads. */
-function createTlsSettingsOnce(): typeof createTlsSettings {
+function createTlsSettingsOnce(): CreateTlsSettings {
   const made = new Map<string, TlsSettings>()
-  return (options = {}) => {
+  return (options) => {
     const key = JSON.stringify(options)
     const settings = made.get(key) ?? createTlsSettings(options)
     made.set(key, settings)
@@ -132,7 +135,7 @@ async function buildModule(
   value: Untrusted,
   folder: string,
   trust: TrustStore,
-  tlsFor: typeof createTlsSettings,
+  tlsFor: CreateTlsSettings,
 ): Promise<Module | string> {
   const name = textField(value, 'prober')
   const prober = name === 'http' ? 'https' : name

@@ -199,11 +199,11 @@ function inspectOptions(options: ConnectionOptions, leftMs: number): InspectOpti
     ...options,
     nowMs,
     askOcsp: async (leaf, issuer) => {
-      const { signal, release } = startDeadline(Math.max(leftMs, 0), options.signal)
+      const deadline = startDeadline(Math.max(leftMs, 0), options.signal)
       try {
-        return await askOcsp(leaf, issuer, { ...options, nowMs, signal })
+        return await askOcsp(leaf, issuer, { ...options, nowMs, signal: deadline.signal })
       } finally {
-        release()
+        deadline.release()
       }
     },
   }
