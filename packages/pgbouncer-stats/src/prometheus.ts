@@ -30,8 +30,8 @@ interface RegisteredMetric {
 
 /** The slice of a registry that is needed; both packages' `Registry` fit. */
 export interface MetricRegistry {
-  // oxlint-disable-next-line typescript/no-explicit-any -- both packages declare a type of their own here
   /** Puts a metric on the registry. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- both packages declare a type of their own here
   registerMetric(metric: any): void
   /** Takes the metric of this name off it. */
   removeSingleMetric(name: string): void
