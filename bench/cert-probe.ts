@@ -1,5 +1,10 @@
 // A thousand TLS endpoints, a hundred at once: @ops/cert-probe against blackbox_exporter, which is
-// asked over HTTP for each of them, as Prometheus does.
+// asked over HTTP for each of them, as Prometheus does. Both verify the chain against the same root.
+//
+// In the first case only blackbox_exporter answers over HTTP; in the second both do, and ours with the
+// metrics of ssl_exporter besides. One process serves all endpoints, TLS 1.3 with ECDSA on P-256, the
+// same for both: on two cores it takes a quarter of the machine, and this process, which asks and reads,
+// almost a tenth. So the ratio lies nearer to 1 than that of the exporters' own CPU time.
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'

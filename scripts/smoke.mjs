@@ -15,6 +15,14 @@ const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
 
 const NOT_EMPTY = `if (Object.keys(m).length === 0) throw new Error('nothing is exported')`
 
+/** A worker thread is a file of its own, which must be in the tarball and be found. */
+const USE_THREADS = `
+  let answered = 0
+  process.on('worker', (worker) => worker.on('message', ({ answers }) => { answered += answers.length }))
+  probeMany(Array(100).fill('127.0.0.1:1')).then(() => {
+    if (answered === 0 && availableParallelism() > 1) throw new Error('no thread has answered')
+  })`
+
 const project = mkdtempSync(join(tmpdir(), 'ops-smoke-'))
 try {
   const packages = publicPackages().map((each) => Object.assign(each, { tarball: pack(each, project) }))
@@ -40,6 +48,20 @@ try {
       attempt(`${bin} --version`, () => expectText(runBin(bin, '--version'), each.manifest.version))
     }
   }
+  attempt('threads of @ops/cert-probe, from a module', () =>
+    node(
+      '--input-type=module',
+      '-e',
+      `import { availableParallelism } from 'node:os'; import { probeMany } from '@ops/cert-probe'; ${USE_THREADS}`,
+    ),
+  )
+  attempt('threads of @ops/cert-probe, from CommonJS', () =>
+    node(
+      '--input-type=commonjs',
+      '-e',
+      `const { availableParallelism } = require('node:os'); const { probeMany } = require('@ops/cert-probe'); ${USE_THREADS}`,
+    ),
+  )
   attempt('types, from a module', () =>
     compile(packages, 'module.mts', (name, specifier) => `import * as ${name} from '${specifier}'`),
   )

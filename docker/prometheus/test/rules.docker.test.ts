@@ -34,7 +34,8 @@ async function promtool(...args: string[]): Promise<string> {
 const filesIn = async (folder: string): Promise<string[]> =>
   (await readdir(`${FOLDER}/${folder}`)).map((name) => `${folder}/${name}`)
 
-describe('the alerts', () => {
+// They take seconds; on a machine that does much else, containers start slowly.
+describe('the alerts', { timeout: 900_000 }, () => {
   it('are rules that Prometheus takes', async (context) => {
     needs(context, await dockerAvailable(), 'no Docker engine answers')
     expect(await promtool('check', 'rules', ...(await filesIn('alerts')))).toContain(

@@ -8,7 +8,8 @@ import { serve } from './serve.ts'
 import { WorkerError } from './worker-error.ts'
 
 const HELP = `
-Exit codes: 0 done, 1 failed, 2 bad usage, a wrong configuration too, 130 or 143 stopped by a signal.
+Exit codes: 0 done, 1 failed, 2 bad usage, a wrong configuration too,
+130 or 143 stopped by a signal.
 
 Examples:
   $ ops-worker serve --config /etc/ops-worker.yaml

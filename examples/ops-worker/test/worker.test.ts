@@ -201,14 +201,14 @@ describe('a worker', () => {
     }
     expect(databases.map(({ database }) => database)).toEqual(['found_1', 'found_2'])
 
-    await postgres.query('DROP DATABASE found_1')
+    await postgres.query('DROP DATABASE found_1 WITH (FORCE)')
     await until(
       async () => (await worker.metric(series('last_run_success', 'backup', 'found_1'))) === undefined,
     )
     expect(await backups('found_1')).toHaveLength(1)
     expect(await backups('found_not')).toEqual([])
     // A pattern that finds nothing is a failure, and what was found before stays.
-    await postgres.query('DROP DATABASE found_2')
+    await postgres.query('DROP DATABASE found_2 WITH (FORCE)')
     await until(async () => (await worker.metric(series('last_run_success', 'databases'))) === 0)
     expect(await worker.metric(series('last_run_success', 'backup', 'found_2'))).toBe(1)
     expect((await worker.get('/metrics')).body).toMatch(

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { parseDurationMs, parseInteger, UsageError, type CliContext } from '@ops/internal-cli'
-import { createTlsSettings, type TlsSettings } from './handshake.ts'
 import type { ProbeOptions } from './probe.ts'
+import { createTlsSettings, type TlsSettings } from './tls-settings.ts'
 import { createTrustStore, type TrustStore } from './trust.ts'
 
 /** What `check` and `serve` have in common: how a target is probed and judged. */

@@ -3,6 +3,8 @@ export interface Deadline {
   readonly signal: AbortSignal
   /** Whether it was time, and not the caller, that ended it. */
   readonly isExpired: () => boolean
+  /** Ends it before its time. */
+  abort(reason: unknown): void
   release(): void
 }
 
@@ -20,6 +22,7 @@ export function startDeadline(timeoutMs: number, outer?: AbortSignal): Deadline 
   return {
     signal: controller.signal,
     isExpired: () => isExpired,
+    abort: (reason) => controller.abort(reason),
     release: () => {
       clearTimeout(timer)
       outer?.removeEventListener('abort', onOuterAbort)

@@ -24,32 +24,36 @@ export function renderMetrics(metrics: readonly Metric[]): string {
   let text = ''
   for (const { name, help, samples } of joinFamilies(metrics)) {
     text += `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} gauge\n`
-    for (const [labels, { value }] of samples) text += `${name}${labels} ${renderValue(value)}\n`
+    for (const [labels, { value }] of byLabels(samples)) text += `${name}${labels} ${renderValue(value)}\n`
   }
   return text
 }
 
 /** Joins families of one name, and keeps one sample for each set of labels: a double fails the whole scrape. */
 export function mergeMetrics(metrics: readonly Metric[]): Metric[] {
-  return Array.from(joinFamilies(metrics), ({ name, help, samples }) => ({
-    name,
-    help,
-    samples: [...samples.values()],
+  return joinFamilies(metrics).map((family) => ({
+    ...family,
+    samples: [...byLabels(family.samples).values()],
   }))
 }
 
-/** Families that have samples, and those by their labels as text. */
-function joinFamilies(
-  metrics: readonly Metric[],
-): Iterable<Omit<Metric, 'samples'> & { readonly samples: ReadonlyMap<string, Sample> }> {
-  const families = new Map<string, { name: string; help: string; samples: Map<string, Sample> }>()
+/** Families that have samples, each once. */
+function joinFamilies(metrics: readonly Metric[]): Metric[] {
+  const families = new Map<string, Metric & { samples: Sample[] }>()
   for (const { name, help, samples } of metrics) {
     if (samples.length === 0) continue
-    const family = families.get(name) ?? { name, help, samples: new Map<string, Sample>() }
-    families.set(name, family)
-    for (const sample of samples) family.samples.set(renderLabels(sample.labels), sample)
+    const family = families.get(name)
+    if (family === undefined) families.set(name, { name, help, samples: [...samples] })
+    else family.samples.push(...samples)
   }
-  return families.values()
+  return [...families.values()]
+}
+
+/** Samples by their labels as text. */
+function byLabels(samples: readonly Sample[]): Map<string, Sample> {
+  const found = new Map<string, Sample>()
+  for (const sample of samples) found.set(renderLabels(sample.labels), sample)
+  return found
 }
 
 /** Every sample with more labels. */
@@ -61,8 +65,10 @@ export function withLabels(metrics: readonly Metric[], more: Readonly<Record<str
 }
 
 function renderLabels(labels: Readonly<Record<string, string>>): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeLabel(value)}"`)
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
+  let pairs = ''
+  for (const name of Object.keys(labels))
+    pairs += `${pairs === '' ? '' : ','}${name}="${escapeLabel(labels[name]!)}"`
+  return pairs === '' ? '' : `{${pairs}}`
 }
 
 function renderValue(value: number): string {
@@ -80,5 +86,5 @@ function escapeLabel(value: string): string {
 }
 
 function escapeHelp(text: string): string {
-  return text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')
+  return /[\\\n]/.test(text) ? text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n') : text
 }

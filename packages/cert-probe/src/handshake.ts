@@ -1,14 +1,8 @@
 import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
-import {
-  connect as connectTls,
-  createSecureContext,
-  type SecureContext,
-  type SecureVersion,
-  type TLSSocket,
-} from 'node:tls'
-import { CertProbeError } from './errors.ts'
-import { ProbeFailure } from './failure.ts'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
+import type { Failure, FailureCode } from './failure.ts'
+import type { TlsContext } from './tls-context.ts'
 
 /** What was agreed in a handshake. */
 export interface TlsInfo {
@@ -19,62 +13,17 @@ export interface TlsInfo {
   readonly alpn?: string
 }
 
+/** What a handshake brought: plain data. */
 export interface Handshake {
   /** What was presented, in the order of the server; there even if the handshake failed after that. */
   readonly chain: readonly Buffer[]
+  /** There if the handshake came to its end. */
   readonly tls?: TlsInfo
   /** A stapled OCSP response. */
   readonly ocspResponse?: Buffer
-  readonly failure?: ProbeFailure
+  /** What kept it from its end. */
+  readonly failure?: Failure
 }
-
-/** How to shake hands, made once for many probes: making a context costs more than a handshake. */
-export interface TlsSettings {
-  readonly context: SecureContext
-  readonly alpn: readonly string[]
-}
-
-/** Options of {@link createTlsSettings}. */
-export interface TlsSettingsOptions {
-  /** The client's certificate with its chain, PEM. */
-  readonly clientCertificatePem?: string
-  /** The private key of the client certificate, as PEM. */
-  readonly clientKeyPem?: string
-  /** Opens the key where it is encrypted. */
-  readonly clientKeyPassphrase?: string
-  /** Protocols offered by ALPN. @default none */
-  readonly alpn?: readonly string[]
-  /** @default 'TLSv1' */
-  readonly minVersion?: SecureVersion
-  /** @default 'TLSv1.3' */
-  readonly maxVersion?: SecureVersion
-}
-
-/**
- * Everything that OpenSSL can do, the best first and in the order in which Go offers it. A probe must
- * also see the certificate of a server that is hopelessly old: judging it comes later.
- */
-const CIPHERS = [
-  'TLS_AES_128_GCM_SHA256',
-  'TLS_AES_256_GCM_SHA384',
-  'TLS_CHACHA20_POLY1305_SHA256',
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-  'ALL',
-  '!aNULL',
-  '!eNULL',
-  '@SECLEVEL=0',
-].join(':')
-
-/**
- * The first is the one that is prepared for: X25519, which costs both sides least; one without it (FIPS)
- * asks for P-256 in another round trip. A hybrid with ML-KEM would cost both sides more for nothing.
- */
-const GROUPS = 'X25519:P-256:P-384:P-521:X448:ffdhe2048:ffdhe3072:ffdhe4096'
 
 /** How long a server of TLS 1.3 may take to refuse a client that it has shaken hands with. */
 const SETTLE_MS = { least: 250, most: 1000 }
@@ -83,56 +32,13 @@ const SETTLE_MS = { least: 250, most: 1000 }
 const GOODBYE_MS = 1000
 
 /**
- * Prepares handshakes: a client certificate, ALPN and versions, read and checked once for many probes.
- *
- * @throws {CertProbeError} `CERT_PROBE_BAD_CLIENT_CERTIFICATE`
- *
- * @example
- * ```ts
- * import { readFile } from 'node:fs/promises'
- * import { createTlsSettings, probe } from '@ops/cert-probe'
- *
- * const tls = createTlsSettings({
- *   clientCertificatePem: await readFile('client.pem', 'utf8'),
- *   clientKeyPem: await readFile('client.key', 'utf8'),
- * })
- * const report = await probe('vault.example.com:8200', { tls })
- * console.log(report.status)
- * ```
- */
-export function createTlsSettings(options: TlsSettingsOptions = {}): TlsSettings {
-  const { clientCertificatePem, clientKeyPem, clientKeyPassphrase } = options
-  try {
-    const context = createSecureContext({
-      // No roots: chains are verified by this package, so OpenSSL need not load any.
-      ca: [],
-      ciphers: CIPHERS,
-      ecdhCurve: GROUPS,
-      minVersion: options.minVersion ?? 'TLSv1',
-      maxVersion: options.maxVersion ?? 'TLSv1.3',
-      ...(clientCertificatePem === undefined
-        ? {}
-        : { cert: clientCertificatePem, key: clientKeyPem ?? clientCertificatePem }),
-      ...(clientKeyPassphrase === undefined ? {} : { passphrase: clientKeyPassphrase }),
-    })
-    return { context, alpn: options.alpn ?? [] }
-  } catch (error) {
-    throw new CertProbeError(
-      'CERT_PROBE_BAD_CLIENT_CERTIFICATE',
-      `the client certificate and its key cannot be used: ${(error as Error).message}`,
-      { cause: error },
-    )
-  }
-}
-
-/**
  * Shakes hands over a connected socket and reads what the server presents, trusting nothing. The
  * connection is closed afterwards. Rejects only when `signal` is aborted before a certificate was seen.
  */
 export async function shakeHands(
   socket: Socket,
   serverName: string | undefined,
-  settings: TlsSettings,
+  { context, alpn }: TlsContext,
   signal: AbortSignal,
 ): Promise<Handshake> {
   const startedAt = performance.now()
@@ -143,15 +49,15 @@ export async function shakeHands(
 
   const tlsSocket = connectTls({
     socket,
-    secureContext: settings.context,
+    secureContext: context,
     rejectUnauthorized: false,
     requestOCSP: true,
     ...(serverName === undefined ? {} : { servername: serverName }),
-    ...(settings.alpn.length === 0 ? {} : { ALPNProtocols: [...settings.alpn] }),
+    ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
   })
   let agreed: TlsInfo | undefined
   // The socket must not be asked here: asking one that is closed ends the process (Node 24).
-  const done = (failure?: ProbeFailure): void => {
+  const done = (failure?: Failure): void => {
     resolve({
       chain,
       ...(agreed === undefined ? {} : { tls: agreed }),
@@ -183,14 +89,7 @@ export async function shakeHands(
   tlsSocket.once('close', () => done(agreed === undefined ? closedFailure() : undefined))
   const onAbort = (): void => {
     if (chain.length === 0) reject(signal.reason as Error)
-    else
-      done(
-        new ProbeFailure(
-          'tls',
-          'timeout',
-          'the server sent its certificate, and then did not finish the TLS handshake',
-        ),
-      )
+    else done(failed('timeout', 'the server sent its certificate, and then did not finish the TLS handshake'))
   }
   signal.addEventListener('abort', onAbort, { once: true })
   if (signal.aborted) onAbort()
@@ -239,31 +138,33 @@ function tlsInfo(tlsSocket: TLSSocket): TlsInfo {
   }
 }
 
-function closedFailure(cause?: Error): ProbeFailure {
-  return new ProbeFailure('tls', 'closed', 'the server closed the connection during the TLS handshake', cause)
+function failed(code: FailureCode, message: string): Failure {
+  return { phase: 'tls', code, message }
 }
 
-function tlsFailure(error: NodeJS.ErrnoException): ProbeFailure {
+function closedFailure(): Failure {
+  return failed('closed', 'the server closed the connection during the TLS handshake')
+}
+
+function tlsFailure(error: NodeJS.ErrnoException): Failure {
   const code = error.code ?? ''
-  const make = (kind: ProbeFailure['failure']['code'], message: string): ProbeFailure =>
-    new ProbeFailure('tls', kind, message, error)
   if (/CERTIFICATE_REQUIRED/.test(code))
-    return make('client-certificate-required', 'the server wants a client certificate')
+    return failed('client-certificate-required', 'the server wants a client certificate')
   if (/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|UNEXPECTED_MESSAGE/.test(code)) {
-    return make('not-tls', 'the server does not speak TLS on this port')
+    return failed('not-tls', 'the server does not speak TLS on this port')
   }
   if (/UNSUPPORTED_PROTOCOL|ALERT_PROTOCOL_VERSION/.test(code)) {
-    return make('protocol-not-supported', 'the server and this probe have no TLS version in common')
+    return failed('protocol-not-supported', 'the server and this probe have no TLS version in common')
   }
   if (/EXCESSIVE_MESSAGE_SIZE/.test(code)) {
-    return make(
+    return failed(
       'chain-too-large',
       'the server sends more than 100 KB of certificates, which clients refuse: send the leaf and its intermediates only',
     )
   }
   if (/^E(CONNRESET|PIPE|CONNABORTED)$/.test(code) || code === 'ERR_SSL_UNEXPECTED_EOF_WHILE_READING') {
-    return closedFailure(error)
+    return closedFailure()
   }
   const reason = (error as { reason?: string }).reason ?? error.message
-  return make('tls-failed', `the TLS handshake failed: ${reason}`)
+  return failed('tls-failed', `the TLS handshake failed: ${reason}`)
 }

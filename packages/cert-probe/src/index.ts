@@ -12,7 +12,10 @@ export { FAILURE_CODES, type Failure, type FailureCode, type Phase } from './fai
 export { renewalState, type RenewalState } from './renewal.ts'
 export type { OcspReport, OcspStatus } from './ocsp.ts'
 export { createTrustStore, type TrustStore, type TrustStoreOptions } from './trust.ts'
-export { createTlsSettings, type TlsInfo, type TlsSettings, type TlsSettingsOptions } from './handshake.ts'
+export type { Handshake, TlsInfo } from './handshake.ts'
+export { createTlsSettings, type TlsSettings } from './tls-settings.ts'
+export type { TlsSettingsOptions } from './tls-context.ts'
+export type { Dial, DialOrder, DialResult } from './dial.ts'
 export {
   formatTarget,
   parseTarget,

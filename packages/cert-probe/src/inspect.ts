@@ -2,7 +2,7 @@ import type { Certificate } from './certificate.ts'
 import type { CertificateCache } from './certificate-cache.ts'
 import { ProbeFailure } from './failure.ts'
 import type { Handshake } from './handshake.ts'
-import { askOcsp, ocspProblems, readStapled, type AskOcspOptions } from './ocsp-check.ts'
+import { ocspProblems, readStapled } from './ocsp-check.ts'
 import type { OcspReport } from './ocsp.ts'
 import { warning, type Problem } from './problem.ts'
 import type { EndpointReport } from './report.ts'
@@ -10,9 +10,11 @@ import type { TrustStore } from './trust.ts'
 import { judge, withProblems, type Judgement, type VerdictOptions } from './verdict.ts'
 import { chainExpiryMs } from './verify-chain.ts'
 
-export interface InspectOptions extends VerdictOptions, AskOcspOptions {
+export interface InspectOptions extends VerdictOptions {
   readonly trust: TrustStore
-  readonly askOcsp: boolean
+  readonly nowMs: number
+  /** Asks a responder where nothing is stapled. */
+  readonly askOcsp?: (leaf: Certificate, issuer: Certificate | undefined) => Promise<OcspReport>
 }
 
 type Findings = Omit<EndpointReport, 'location' | 'timings'>
@@ -25,7 +27,7 @@ export async function inspect(
 ): Promise<Findings> {
   const common = {
     ...(handshake.tls === undefined ? {} : { tls: handshake.tls }),
-    ...(handshake.failure === undefined ? {} : { failure: handshake.failure.failure }),
+    ...(handshake.failure === undefined ? {} : { failure: handshake.failure }),
   }
   const { certificates, failure } = parseChain(handshake.chain, options.trust.cache)
   if (certificates === undefined) {
@@ -103,7 +105,7 @@ async function checkOcsp(
   const issuer = verification.best[1] ?? others.find((other) => options.trust.cache.hasSigned(other, leaf))
   if (handshake.ocspResponse !== undefined)
     return readStapled(handshake.ocspResponse, leaf, issuer, options.nowMs)
-  return options.askOcsp ? askOcsp(leaf, issuer, options) : undefined
+  return options.askOcsp?.(leaf, issuer)
 }
 
 /** RFC 8996 deprecates what came before TLS 1.2. */

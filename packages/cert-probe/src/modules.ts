@@ -5,13 +5,14 @@ import { parseDocument } from 'yaml'
 import { errorMessage } from '@ops/internal-error'
 import type { SuccessPolicy } from './blackbox-metrics.ts'
 import { CertProbeError } from './errors.ts'
-import { createTlsSettings } from './handshake.ts'
 import { field, listField, textField, type Untrusted } from './kubernetes-manifest.ts'
 import type { ProbeOptions } from './probe.ts'
 import type { IpPreference } from './resolve.ts'
 import type { SslProber } from './ssl-exporter-metrics.ts'
 import type { StartTlsProtocol } from './starttls.ts'
 import { isStartTlsProtocol } from './target.ts'
+import type { TlsSettingsOptions } from './tls-context.ts'
+import { createTlsSettings, type TlsSettings } from './tls-settings.ts'
 import { createTrustStore, type TrustStore } from './trust.ts'
 
 /** One way of probing, as blackbox_exporter and ssl_exporter call it. */
@@ -105,9 +106,10 @@ export async function loadModules(path: string, trust: TrustStore = createTrustS
 
 async function buildModules(config: Untrusted, folder: string, trust: TrustStore): Promise<Modules> {
   const modules = new Map<string, Module | string>()
+  const tlsFor = createTlsSettingsOnce()
   for (const [name, value] of Object.entries(field(config, 'modules') ?? {})) {
     try {
-      modules.set(name, await buildModule(value, folder, trust))
+      modules.set(name, await buildModule(value, folder, trust, tlsFor))
     } catch (error) {
       throw new Error(`module ${name}: ${errorMessage(error)}`, { cause: error })
     }
@@ -115,8 +117,26 @@ async function buildModules(config: Untrusted, folder: string, trust: TrustStore
   return modules
 }
 
+type CreateTlsSettings = (options: TlsSettingsOptions) => TlsSettings
+
+/** Modules that shake hands alike share the settings, and so the threads. */
+function createTlsSettingsOnce(): CreateTlsSettings {
+  const made = new Map<string, TlsSettings>()
+  return (options) => {
+    const key = JSON.stringify(options)
+    const settings = made.get(key) ?? createTlsSettings(options)
+    made.set(key, settings)
+    return settings
+  }
+}
+
 /** ssl_exporter's `https` is blackbox_exporter's `http`; each keeps its settings under that name. */
-async function buildModule(value: Untrusted, folder: string, trust: TrustStore): Promise<Module | string> {
+async function buildModule(
+  value: Untrusted,
+  folder: string,
+  trust: TrustStore,
+  tlsFor: CreateTlsSettings,
+): Promise<Module | string> {
   const name = textField(value, 'prober')
   const prober = name === 'http' ? 'https' : name
   if (!isSslProber(prober))
@@ -155,7 +175,7 @@ async function buildModule(value: Untrusted, folder: string, trust: TrustStore):
       addresses: 'first',
       ipPreference: ipPreference(settings),
       trust: caPem === undefined ? trust : createTrustStore({ caPem }),
-      tls: createTlsSettings({
+      tls: tlsFor({
         ...(clientCertificatePem === undefined ? {} : { clientCertificatePem, clientKeyPem }),
         ...(maxVersion === undefined ? {} : { maxVersion }),
       }),

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createTlsSettings } from './handshake.ts'
 import { probe, type ProbeOptions } from './probe.ts'
 import type { ProbeReport } from './report.ts'
 import { formatTarget, parseTarget } from './target.ts'
+import { createTlsSettings } from './tls-settings.ts'
 import { createTrustStore } from './trust.ts'
 
 /** Options of {@link createMonitor}. */

@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net'
-import { ProbeFailure } from './failure.ts'
+import type { Failure } from './failure.ts'
 import { formatTarget, parseTarget, type Target } from './target.ts'
 
 /**
@@ -86,14 +86,14 @@ export function createNetworkPolicy(options: NetworkPolicyOptions): NetworkPolic
   }
 }
 
-/** Throws what a report can carry if `ip` is out of bounds. */
-export function assertAddressAllowed(ip: string, allowAddress: ((ip: string) => boolean) | undefined): void {
-  if (allowAddress === undefined || allowAddress(ip)) return
-  throw new ProbeFailure(
-    'connect',
-    'address-not-allowed',
-    `${ip} is not an address that may be probed from here`,
-  )
+/** Why `ip` is not connected to, if it is out of bounds. */
+export function addressRefusal(
+  ip: string,
+  allowAddress: ((ip: string) => boolean) | undefined,
+): Failure | undefined {
+  if (allowAddress === undefined || allowAddress(ip)) return undefined
+  const message = `${ip} is not an address that may be probed from here`
+  return { phase: 'connect', code: 'address-not-allowed', message }
 }
 
 interface Rule {

@@ -1,6 +1,6 @@
-import { createTlsSettings } from './handshake.ts'
 import { probe, type ProbeOptions } from './probe.ts'
 import type { ProbeReport } from './report.ts'
+import { createTlsSettings } from './tls-settings.ts'
 import { createTrustStore } from './trust.ts'
 
 /** Options of {@link probeMany}. */

@@ -1,12 +1,11 @@
 import { isIP } from 'node:net'
-import { connect } from './connect.ts'
-import { startDeadline, type Deadline } from './deadline.ts'
-import { ProbeFailure, type Phase } from './failure.ts'
-import { createTlsSettings, shakeHands, type Handshake, type TlsSettings } from './handshake.ts'
-import { createTrustStore, type TrustStore } from './trust.ts'
+import { startDeadline } from './deadline.ts'
+import { millisecondsSince, toFailure, type DialOrder } from './dial.ts'
+import type { Failure } from './failure.ts'
 import { inspect, type InspectOptions } from './inspect.ts'
 import { readKubernetesSecrets, type KubernetesOptions } from './kubernetes.ts'
-import { assertAddressAllowed } from './network-policy.ts'
+import { addressRefusal } from './network-policy.ts'
+import { askOcsp } from './ocsp-check.ts'
 import { probeFiles } from './probe-files.ts'
 import { worstStatus, type EndpointReport, type ProbeReport, type Timings } from './report.ts'
 import {
@@ -16,7 +15,6 @@ import {
   type Resolve,
   type ResolvedAddress,
 } from './resolve.ts'
-import { startTls } from './starttls.ts'
 import {
   formatAddress,
   formatTarget,
@@ -25,6 +23,8 @@ import {
   type Target,
   type UnixTarget,
 } from './target.ts'
+import { createTlsSettings, type TlsSettings } from './tls-settings.ts'
+import { createTrustStore, type TrustStore } from './trust.ts'
 import type { VerdictOptions } from './verdict.ts'
 
 /** Options of {@link probe}. */
@@ -95,19 +95,17 @@ function probeEndpoints(target: Target, options: ProbeOptions): Promise<Endpoint
   if (target.kind === 'file') return probeFiles(target.path, options)
   if (target.kind === 'kubernetes') return readKubernetesSecrets(target, options)
   if (target.kind === 'network') return probeNetwork(target, options)
-  return probeConnections([{ location: target.path, dial: { path: target.path } }], target, options, {})
+  return probeConnections([{ location: target.path, where: { path: target.path } }], target, options, {})
 }
 
 /** Something to connect to. */
-interface Endpoint {
-  readonly location: string
+interface Endpoint extends Pick<DialOrder, 'location' | 'where'> {
   readonly ip?: string
-  readonly dial: { readonly host: string; readonly port: number } | { readonly path: string }
 }
 
 async function probeNetwork(target: NetworkTarget, options: ProbeOptions): Promise<EndpointReport[]> {
   const startedAt = performance.now()
-  const deadline = startDeadline(options.timeoutMs ?? 10_000, options.signal)
+  const deadline = startDeadline(options.timeoutMs ?? DEFAULT_TIMEOUT_MS, options.signal)
   let addresses: readonly ResolvedAddress[]
   try {
     addresses = await resolveHost(
@@ -118,17 +116,19 @@ async function probeNetwork(target: NetworkTarget, options: ProbeOptions): Promi
     )
   } catch (error) {
     options.signal?.throwIfAborted()
-    const failure = toFailure(error, 'resolve', deadline)
-    return [failed(formatAddress(target.host, target.port), failure, { totalMs: since(startedAt) })]
+    const { failure } = toFailure(error, 'resolve', deadline)
+    return [
+      failed(formatAddress(target.host, target.port), failure, { totalMs: millisecondsSince(startedAt) }),
+    ]
   } finally {
     deadline.release()
   }
   const endpoints = addresses.map(({ ip }) => ({
     location: formatAddress(ip, target.port),
     ip,
-    dial: { host: ip, port: target.port },
+    where: { host: ip, port: target.port },
   }))
-  return probeConnections(endpoints, target, options, { resolveMs: since(startedAt) })
+  return probeConnections(endpoints, target, options, { resolveMs: millisecondsSince(startedAt) })
 }
 
 async function probeConnections(
@@ -150,87 +150,65 @@ async function probeConnections(
   return [report!]
 }
 
+const DEFAULT_TIMEOUT_MS = 10_000
+
 type ConnectionOptions = ProbeOptions & { readonly trust: TrustStore; readonly tls: TlsSettings }
 
 /** One address, from connecting to the verdict. */
 async function probeConnection(
-  endpoint: Endpoint,
+  { location, ip, where }: Endpoint,
   target: NetworkTarget | UnixTarget,
   options: ConnectionOptions,
   before: Partial<Timings>,
 ): Promise<EndpointReport> {
-  const serverName = options.serverName ?? (target.kind === 'network' ? target.host : undefined)
-  const timings: { -readonly [Key in keyof Timings]: Timings[Key] } = { ...before, totalMs: 0 }
   const startedAt = performance.now()
-  const deadline = startDeadline(options.timeoutMs ?? 10_000, options.signal)
-  let phase: Phase = 'connect'
-  const timed = async <Value>(
-    name: 'connectMs' | 'startTlsMs' | 'tlsMs',
-    work: () => Promise<Value>,
-  ): Promise<Value> => {
-    const phaseStartedAt = performance.now()
-    try {
-      return await work()
-    } finally {
-      timings[name] = since(phaseStartedAt)
-    }
-  }
-  const finish = (): Timings => ({ ...timings, totalMs: since(startedAt) + (before.resolveMs ?? 0) })
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options
+  const serverName = options.serverName ?? (target.kind === 'network' ? target.host : undefined)
   const about = {
-    location: endpoint.location,
-    ...(endpoint.ip === undefined ? {} : { ip: endpoint.ip }),
+    location,
+    ...(ip === undefined ? {} : { ip }),
     ...(serverName === undefined ? {} : { serverName }),
   }
-  try {
-    if (endpoint.ip !== undefined) assertAddressAllowed(endpoint.ip, options.allowAddress)
-    const socket = await timed('connectMs', () => connect(endpoint.dial, endpoint.location, deadline.signal))
-    let handshake: Handshake
-    try {
-      if (target.startTls !== undefined) {
-        phase = 'starttls'
-        await timed('startTlsMs', () => startTls(socket, target.startTls!, deadline.signal))
+  const finish = (during: Partial<Timings>): Timings => ({
+    ...before,
+    ...during,
+    totalMs: millisecondsSince(startedAt) + (before.resolveMs ?? 0),
+  })
+  const refusal = ip === undefined ? undefined : addressRefusal(ip, options.allowAddress)
+  if (refusal !== undefined) return { ...failed(location, refusal, finish({})), ...about }
+  const order = {
+    location,
+    where,
+    timeoutMs,
+    ...(target.startTls === undefined ? {} : { startTls: target.startTls }),
+    ...(serverName === undefined || isIP(serverName) !== 0 ? {} : { sni: serverName }),
+  }
+  const { handshake, failure, timings } = await options.tls.dial(order, signal)
+  if (handshake === undefined) return { ...failed(location, failure!, finish(timings)), ...about }
+  const leftMs = timeoutMs - (performance.now() - startedAt)
+  const found = await inspect(handshake, serverName, inspectOptions(options, leftMs))
+  signal?.throwIfAborted()
+  return { ...about, ...found, timings: finish(timings) }
+}
+
+/** A responder is asked within the time that the handshake left. */
+function inspectOptions(options: ConnectionOptions, leftMs: number): InspectOptions {
+  const nowMs = (options.now ?? Date.now)()
+  if (options.ocsp !== 'ask') return { ...options, nowMs }
+  return {
+    ...options,
+    nowMs,
+    askOcsp: async (leaf, issuer) => {
+      const deadline = startDeadline(Math.max(leftMs, 0), options.signal)
+      try {
+        return await askOcsp(leaf, issuer, { ...options, nowMs, signal: deadline.signal })
+      } finally {
+        deadline.release()
       }
-      phase = 'tls'
-      const sni = serverName === undefined || isIP(serverName) !== 0 ? undefined : serverName
-      handshake = await timed('tlsMs', () => shakeHands(socket, sni, options.tls, deadline.signal))
-    } catch (error) {
-      socket.destroy()
-      throw error
-    }
-    options.signal?.throwIfAborted()
-    const found = await inspect(handshake, serverName, inspectOptions(options, deadline.signal))
-    return { ...about, ...found, timings: finish() }
-  } catch (error) {
-    options.signal?.throwIfAborted()
-    return { ...failed(endpoint.location, toFailure(error, phase, deadline), finish()), ...about }
-  } finally {
-    deadline.release()
+    },
   }
 }
 
-function inspectOptions(options: ConnectionOptions, signal: AbortSignal): InspectOptions {
-  return { ...options, signal, nowMs: (options.now ?? Date.now)(), askOcsp: options.ocsp === 'ask' }
-}
-
-function toFailure(error: unknown, phase: Phase, deadline: Deadline): ProbeFailure {
-  if (error instanceof ProbeFailure) return error
-  if (deadline.isExpired()) {
-    const doing = {
-      resolve: 'resolving the name',
-      connect: 'connecting',
-      starttls: 'asking for TLS',
-      tls: 'the TLS handshake',
-      read: 'reading',
-    }
-    return new ProbeFailure(phase, 'timeout', `${doing[phase]} was ${(error as Error).message}`, error)
-  }
-  throw error
-}
-
-function failed(location: string, { failure }: ProbeFailure, timings: Timings): EndpointReport {
+function failed(location: string, failure: Failure, timings: Timings): EndpointReport {
   return { location, status: 'unknown', chain: [], verifiedChains: [], failure, timings }
-}
-
-function since(startedAt: number): number {
-  return Math.round((performance.now() - startedAt) * 1000) / 1000
 }

@@ -1,6 +1,6 @@
 import type { CertificateInfo } from './certificate.ts'
 import { isSuccess, seconds, type SuccessPolicy } from './blackbox-metrics.ts'
-import { gauge, type Metric, type Sample } from './exposition.ts'
+import { gauge, type Metric } from './exposition.ts'
 import type { OcspReport } from './ocsp.ts'
 import type { EndpointReport, Origin } from './report.ts'
 
@@ -78,18 +78,21 @@ function validity(
   prefix: string,
   certificates: readonly (readonly [Record<string, string>, CertificateInfo])[],
 ): Metric[] {
-  const samples = (value: (certificate: CertificateInfo) => string): Sample[] =>
-    certificates.map(([labels, certificate]) => ({
-      labels: { ...labels, ...certificateLabels(certificate) },
-      value: seconds(value(certificate)),
-    }))
+  const labelled = certificates.map(([labels, certificate]) => ({
+    labels: { ...labels, ...certificateLabels(certificate) },
+    certificate,
+  }))
+  const notAfter = labelled.map(({ labels, certificate }) => ({
+    labels,
+    value: seconds(certificate.notAfter),
+  }))
+  const notBefore = labelled.map(({ labels, certificate }) => ({
+    labels,
+    value: seconds(certificate.notBefore),
+  }))
   return [
-    { name: `${prefix}_not_after`, help: NOT_AFTER, samples: samples((certificate) => certificate.notAfter) },
-    {
-      name: `${prefix}_not_before`,
-      help: NOT_BEFORE,
-      samples: samples((certificate) => certificate.notBefore),
-    },
+    { name: `${prefix}_not_after`, help: NOT_AFTER, samples: notAfter },
+    { name: `${prefix}_not_before`, help: NOT_BEFORE, samples: notBefore },
   ]
 }
 

@@ -107,9 +107,10 @@ function expiryProblems(chain: Chain, nowMs: number, options: VerdictOptions): P
   const lifetimeDays = (first.notAfterMs - first.notBeforeMs) / DAY_MS
   const criticalDays = options.criticalDays ?? Math.min(7, lifetimeDays / 12)
   const warnDays = options.warnDays ?? Math.min(30, lifetimeDays / 3)
+  const isCritical = leftMs < criticalDays * DAY_MS
+  if (!isCritical && leftMs >= warnDays * DAY_MS) return []
   const message = `${describe(first)} expires ${first.info.notAfter}, in ${formatLeft(leftMs)}: renew it, and reload the server`
-  if (leftMs < criticalDays * DAY_MS) return [critical('expires-soon', message)]
-  return leftMs < warnDays * DAY_MS ? [warning('expires-soon', message)] : []
+  return [isCritical ? critical('expires-soon', message) : warning('expires-soon', message)]
 }
 
 function renewalProblems(leaf: Certificate, renewal: RenewalState, nowMs: number): Problem[] {

@@ -99,7 +99,7 @@ article > .scroll { margin-top: 1.1rem } details { margin-top: 1.2rem } summary 
 .scroll tr > :last-child { padding-right: 0 } .scroll thead th { color: var(--muted); font-size: .8rem; border: 0; white-space: nowrap; padding-top: 0 }
 .scroll tbody th { font-weight: 550; overflow-wrap: anywhere; min-width: 9rem } .scroll .number { text-align: right; white-space: nowrap } .scroll td.says { overflow-wrap: anywhere; min-width: 9rem }
 .scroll .wide { min-width: 11rem } .bar { display: flex; gap: .8rem; align-items: center } .bar .gauge { flex: 1; min-width: 4rem } .bar .number { text-align: left; min-width: 5.6rem }
-.strip { display: block; width: 100%; max-width: 15rem; height: 1.25rem } .strip .proven { fill: var(--good) } .strip .unproven { fill: var(--plain); opacity: .55 } .strip .disproven { fill: var(--bad) } .strip .gap { fill: var(--warn) } .strip .none { fill: var(--muted) }
+.strip { display: block; width: 100%; max-width: 15rem; height: 1.25rem } .strip .proven { fill: var(--good) } .strip .unproven { fill: var(--plain); opacity: .55 } .strip .disproven { fill: none; stroke: var(--bad); stroke-width: 2; vector-effect: non-scaling-stroke } .strip .gap { fill: var(--warn) } .strip .none { fill: var(--muted) }
 .database { scroll-margin-top: 1rem } .database:target { border-color: var(--plain) }
 .foot { padding-bottom: 3rem; font-size: .87rem; color: var(--muted); display: flex; gap: .3rem 1.5rem; flex-wrap: wrap }
 

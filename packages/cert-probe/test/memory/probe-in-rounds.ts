@@ -2,7 +2,7 @@
 // in use: one line of JSON. Needs --expose-gc. PORT is a TLS server's, ROUNDS and PROBES are numbers.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createExporter } from '../../src/exporter.ts'
-import { createTlsSettings } from '../../src/handshake.ts'
+import { createTlsSettings } from '../../src/tls-settings.ts'
 import { defaultModules } from '../../src/modules.ts'
 import { probeMany } from '../../src/probe-many.ts'
 import { createTrustStore } from '../../src/trust.ts'

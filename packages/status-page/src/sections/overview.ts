@@ -56,7 +56,7 @@ const WORDS: Record<CalendarDay['state'], string> = {
   gap: 'without a backup',
   none: 'with nothing due',
 }
-/** How much of a day's column is filled: what is better stands taller, so that it is told without its colour. */
+/** How tall a day's column stands. With a disproven one hollow, every state is told without its colour. */
 const HEIGHTS: Record<CalendarDay['state'], number> = {
   proven: 20,
   unproven: 11,
