@@ -28,10 +28,11 @@ const FOREIGN: Readonly<Record<string, readonly string[]>> = {
 }
 const foreign = new Set(Object.values(FOREIGN).flat())
 
-let help: ReadonlyMap<string, CommandHelp>
+const help = new Map<string, CommandHelp>()
+// One program after the other: all of them at once are fifty processes.
 beforeAll(async () => {
-  help = new Map(await Promise.all([...BINS.keys()].map(async (bin) => [bin, await readHelp(bin)] as const)))
-})
+  for (const bin of BINS.keys()) help.set(bin, await readHelp(bin))
+}, 300_000)
 
 /** Every option of a command and of all below it. */
 const allOptions = ({ options, commands }: CommandHelp): string[] => [
