@@ -1,8 +1,9 @@
 // A thousand TLS endpoints, a hundred at once: @ops/cert-probe against blackbox_exporter, which is
 // asked over HTTP for each of them, as Prometheus does. Both verify the chain against the same root.
 //
-// In the first case only blackbox_exporter answers over HTTP; in the second both do, and ours with the
-// metrics of ssl_exporter besides. One process serves all endpoints, TLS 1.3 with ECDSA on P-256, the
+// In the first case only blackbox_exporter answers over HTTP. In the second, ours makes the metrics of all
+// endpoints too, those of ssl_exporter besides, as the collector of a monitor does for one scrape. In the
+// third both are asked over HTTP for each endpoint. One process serves all endpoints, TLS 1.3 with ECDSA on P-256, the
 // same for both: on two cores it takes a quarter of the machine, and this process, which asks and reads,
 // almost a tenth. So the ratio lies nearer to 1 than that of the exporters' own CPU time.
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
@@ -14,8 +15,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { createTlsSettings, createTrustStore, probeMany } from '@ops/cert-probe'
+import { createTlsSettings, createTrustStore, probeMany, type ProbeReport } from '@ops/cert-probe'
+import { registerCertProbeMetrics } from '@ops/cert-probe/prometheus'
 import { createCertificateChain, findProgram } from '@ops/testbed'
+import * as client from '@prometheus-io/client'
 import { compare, seconds, type BenchCase } from './harness/compare.ts'
 
 export const name = 'cert-probe'
@@ -50,15 +53,30 @@ export async function* cases(): AsyncGenerator<BenchCase> {
     const trust = createTrustStore({ caPem: root.certificate })
     const tls = createTlsSettings()
     const described = { unit: 's', peerName: 'blackbox_exporter', target: 1 }
+    const probeAll = async (): Promise<ProbeReport[]> => {
+      const reports = await probeMany(targets, { trust, tls, concurrency: CONCURRENCY })
+      const bad = reports.find((report) => report.endpoints[0]!.verdict?.isTrusted !== true)
+      if (bad !== undefined)
+        throw new Error(`${bad.target} was not verified: ${JSON.stringify(bad.endpoints[0]!.failure)}`)
+      return reports
+    }
     yield await compare({
       ...described,
       case: `${ENDPOINTS} endpoints, ${CONCURRENCY} at once, by probeMany`,
+      ours: () => seconds(probeAll),
+      peer: () => seconds(() => scrapeAll(blackbox, targets)),
+    })
+    let reports: ProbeReport[] = []
+    const registry = new client.Registry()
+    registerCertProbeMetrics({ client, registry, monitor: { reports: () => reports } })
+    yield await compare({
+      ...described,
+      case: 'the same, and all their metrics',
       ours: () =>
         seconds(async () => {
-          const reports = await probeMany(targets, { trust, tls, concurrency: CONCURRENCY })
-          const bad = reports.find((report) => report.endpoints[0]!.verdict?.isTrusted !== true)
-          if (bad !== undefined)
-            throw new Error(`${bad.target} was not verified: ${JSON.stringify(bad.endpoints[0]!.failure)}`)
+          reports = await probeAll()
+          const shown = (await registry.metrics()).matchAll(/^probe_success{.*} 1$/gm)
+          if ([...shown].length !== ENDPOINTS) throw new Error('not every endpoint is in the metrics')
         }),
       peer: () => seconds(() => scrapeAll(blackbox, targets)),
     })
