@@ -7,10 +7,12 @@ import { createBackupFolder } from './backup-folder.ts'
 
 const own = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
+const readme = await readFile(own('README.md'), 'utf8')
+
 it("runs the README's example, on a folder", async () => {
   await using folder = await createBackupFolder()
   for (let age = 0; age < 5; age += 1) await folder.writeSet(new Date(Date.now() - age * 86_400_000 - 60_000))
-  const [, example] = /```ts\n([\s\S]*?)```/.exec(await readFile(own('README.md'), 'utf8'))!
+  const [, example] = /```ts\n([\s\S]*?)```/.exec(readme)!
   const program = example!
     .replace('s3://backups/postgres?region=eu-central-1', `file://${folder.path}`)
     .replace('last=3,daily=7,weekly=4,monthly=12', 'last=3')
@@ -22,4 +24,14 @@ it("runs the README's example, on a folder", async () => {
   )
   expect(stdout).toContain('2 deleted, 0 failed')
   expect(await folder.keys()).toHaveLength(9)
+})
+
+it('prints the plan that the README shows', async () => {
+  await using folder = await createBackupFolder()
+  for (const day of ['2026-11-21', '2026-11-20', '2026-11-19'])
+    await folder.writeSet(new Date(`${day}T02:00:00Z`))
+  const [, command, shown] = /```\n\$ s3-retention (.*)\n([\s\S]*?)```/.exec(readme)!
+  const args = command!.replace('file:///var/backups/postgres', `file://${folder.path}`).split(' ')
+  const { stdout } = await promisify(execFile)(process.execPath, [own('src/cli.ts'), ...args])
+  expect(stdout).toBe(shown)
 })
