@@ -1,5 +1,5 @@
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -58,6 +58,17 @@ describe('pgbouncer-audit', () => {
     expect(JSON.parse(run('--json', 'a.ts').stdout).findings[0].file).toBe('a.ts')
     expect(run('clean.ts').status).toBe(0)
     expect(JSON.parse(run('--json', 'clean.ts', 'a.ts').stdout).findings).toHaveLength(2)
+  })
+
+  it('takes no folder without source code for a clean one', () => {
+    mkdirSync(join(folder, 'docs'))
+    writeFileSync(join(folder, 'docs', 'notes.txt'), 'LISTEN jobs\n')
+    const { status, stdout, stderr } = run('docs')
+    expect([status, stdout]).toEqual([2, ''])
+    expect(stderr).toBe(
+      "pgbouncer-audit: there is no source code in 'docs': no file is of a kind that is read\n",
+    )
+    rmSync(join(folder, 'docs'), { recursive: true })
   })
 
   it('fails only from the given severity on', () => {

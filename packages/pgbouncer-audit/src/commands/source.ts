@@ -47,6 +47,11 @@ export function addSource(program: Command, context: CliContext): void {
     const profile = await resolveProfile(flags, context.env)
     const base = baseFolder(paths)
     const audited = await auditPaths(paths, base, profile, context.signal)
+    // Else a wrong folder would pass for a clean one.
+    if (audited.stats.files === 0)
+      throw new UsageError(
+        `there is no source code in ${paths.length === 0 ? 'this folder' : paths.map((path) => `'${path}'`).join(', ')}: no file is of a kind that is read`,
+      )
     if (flags.writeBaseline !== undefined) {
       writeBaseline(flags.writeBaseline, audited.findings)
       context.say(`${audited.findings.length} findings written to ${flags.writeBaseline}`)
