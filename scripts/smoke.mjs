@@ -138,10 +138,22 @@ function resolve(packages, from, dependency) {
 
 /** Everything the package exports, as one writes it in an import. */
 function entries({ name, manifest }) {
-  return Object.entries(manifest.exports).map(([subpath, target]) => ({
-    specifier: name + subpath.slice(1),
-    isCode: typeof target === 'object',
-  }))
+  return Object.entries(manifest.exports).flatMap(([subpath, target]) => {
+    const specifier = name + subpath.slice(1)
+    if (typeof target === 'object') return [{ specifier, isCode: true }]
+    return starsOf(name, target).map((star) => ({ specifier: specifier.replace('*', star), isCode: false }))
+  })
+}
+
+/** What `*` stands for in a target like `./schema/*.json`, by the files that are there. */
+function starsOf(name, target) {
+  if (!target.includes('*')) return ['']
+  const [before, after] = target.split('*')
+  const stars = readdirSync(join(project, 'node_modules', name, before))
+    .filter((file) => file.endsWith(after))
+    .map((file) => file.slice(0, file.length - after.length))
+  if (stars.length === 0) throw new Error(`${name} has nothing for ${target}`)
+  return stars
 }
 
 /** Private packages are inlined; one that is still named would be missing at the user's. */
