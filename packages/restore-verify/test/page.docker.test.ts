@@ -74,10 +74,10 @@ describe.each(['proven', 'disproven'] as const)('the page of a backup that is %s
 
 it('the timeline is as long as the drill, and its bars follow one another', async () => {
   const { page } = await open('proven', 'light')
-  const bars = await page.locator('.track span').evaluateAll((spans) =>
-    spans.map((span) => {
-      const { left, right } = span.getBoundingClientRect()
-      const track = span.parentElement!.getBoundingClientRect()
+  const bars = await page.locator('.track rect').evaluateAll((rectangles) =>
+    rectangles.map((rectangle) => {
+      const { left, right } = rectangle.getBoundingClientRect()
+      const track = rectangle.parentElement!.getBoundingClientRect()
       return { left: (left - track.left) / track.width, right: (right - track.left) / track.width }
     }),
   )
