@@ -1,11 +1,13 @@
 // A thousand TLS endpoints, a hundred at once: @ops/cert-probe against blackbox_exporter, which is
 // asked over HTTP for each of them, as Prometheus does. Both verify the chain against the same root.
 //
-// In the first case only blackbox_exporter answers over HTTP. In the second, ours makes the metrics of all
-// endpoints too, those of ssl_exporter besides, as the collector of a monitor does for one scrape. In the
-// third both are asked over HTTP for each endpoint. One process serves all endpoints, TLS 1.3 with ECDSA on P-256, the
-// same for both: on two cores it takes a quarter of the machine, and this process, which asks and reads,
-// almost a tenth. So the ratio lies nearer to 1 than that of the exporters' own CPU time.
+// In the first case only blackbox_exporter answers over HTTP. In the second, ours makes the metrics of
+// all endpoints too, those of ssl_exporter besides, and gives them in one scrape, as `cert-probe serve`
+// does with a list of targets. In the third both are asked over HTTP for each endpoint.
+//
+// One process serves all endpoints, TLS 1.3 with ECDSA on P-256, the same for both: on two cores it takes
+// a quarter of the machine, and this process, which asks and reads, almost a tenth. So the ratio lies
+// nearer to 1 than that of the exporters' own CPU time.
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -15,10 +17,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { createTlsSettings, createTrustStore, probeMany, type ProbeReport } from '@ops/cert-probe'
-import { registerCertProbeMetrics } from '@ops/cert-probe/prometheus'
+import {
+  createExporter,
+  createTlsSettings,
+  createTrustStore,
+  probeMany,
+  type ProbeReport,
+} from '@ops/cert-probe'
 import { createCertificateChain, findProgram } from '@ops/testbed'
-import * as client from '@prometheus-io/client'
 import { compare, seconds, type BenchCase } from './harness/compare.ts'
 
 export const name = 'cert-probe'
@@ -67,15 +73,17 @@ export async function* cases(): AsyncGenerator<BenchCase> {
       peer: () => seconds(() => scrapeAll(blackbox, targets)),
     })
     let reports: ProbeReport[] = []
-    const registry = new client.Registry()
-    registerCertProbeMetrics({ client, registry, monitor: { reports: () => reports } })
+    const page = createExporter({ port: 0, monitor: { reports: () => reports } })
+    cleanups.push(() => page.stop())
+    const { host, port } = await page.start()
     yield await compare({
       ...described,
-      case: 'the same, and all their metrics',
+      case: 'the same, and one scrape of /metrics',
       ours: () =>
         seconds(async () => {
           reports = await probeAll()
-          const shown = (await registry.metrics()).matchAll(/^probe_success{.*} 1$/gm)
+          const metrics = await fetchText(`http://${host}:${port}/metrics`)
+          const shown = metrics.matchAll(/^probe_success{.*} 1$/gm)
           if ([...shown].length !== ENDPOINTS) throw new Error('not every endpoint is in the metrics')
         }),
       peer: () => seconds(() => scrapeAll(blackbox, targets)),
@@ -169,7 +177,7 @@ async function scrapeAll(port: number, targets: readonly string[]): Promise<void
   agent.destroy()
 }
 
-function fetchText(url: string, agent: Agent): Promise<string> {
+function fetchText(url: string, agent?: Agent): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   get(url, { agent }, (response) => {
     let text = ''

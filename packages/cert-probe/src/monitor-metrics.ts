@@ -1,26 +1,24 @@
 import { blackboxMetrics, seconds, type SuccessPolicy } from './blackbox-metrics.ts'
-import { mergeMetrics, withLabels, type Metric } from './exposition.ts'
+import { withLabels, type Metric } from './exposition.ts'
 import type { DiscoverySource } from './discovery.ts'
 import type { EndpointReport, ProbeReport } from './report.ts'
 import { sslExporterMetrics } from './ssl-exporter-metrics.ts'
 
 /**
  * The metrics of many targets: those of blackbox_exporter and of ssl_exporter with the labels `target`
- * and `location` in front, and what neither has.
+ * and `location` in front, and what neither has. Families come once for each target: see `mergeMetrics`.
  */
 export function monitorMetrics(reports: readonly ProbeReport[], policy: SuccessPolicy = {}): Metric[] {
-  return mergeMetrics(
-    reports.flatMap(({ target, startedAt, endpoints }) =>
-      endpoints.flatMap((endpoint) => {
-        const prober = endpoint.origin?.kind ?? 'tcp'
-        const metrics = [
-          ...(endpoint.origin === undefined ? blackboxMetrics(endpoint, policy) : []),
-          ...sslExporterMetrics([endpoint], prober, policy),
-          ...ownMetrics(endpoint, startedAt),
-        ]
-        return withLabels(metrics, { target, location: endpoint.location })
-      }),
-    ),
+  return reports.flatMap(({ target, startedAt, endpoints }) =>
+    endpoints.flatMap((endpoint) => {
+      const prober = endpoint.origin?.kind ?? 'tcp'
+      const metrics = [
+        ...(endpoint.origin === undefined ? blackboxMetrics(endpoint, policy) : []),
+        ...sslExporterMetrics([endpoint], prober, policy),
+        ...ownMetrics(endpoint, startedAt),
+      ]
+      return withLabels(metrics, { target, location: endpoint.location })
+    }),
   )
 }
 

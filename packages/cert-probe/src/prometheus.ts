@@ -3,7 +3,7 @@
  * @module @ops/cert-probe/prometheus
  */
 import type { Discovery } from './discovery.ts'
-import type { Metric } from './exposition.ts'
+import { mergeMetrics, type Metric } from './exposition.ts'
 import { discoveryMetrics, monitorMetrics } from './monitor-metrics.ts'
 import type { Monitor } from './monitor.ts'
 
@@ -117,7 +117,7 @@ export function registerCertProbeMetrics<Registry>({
   const collectOnce = (): ReadonlyMap<string, Metric> => {
     if (collected === undefined) {
       const metrics = [...monitorMetrics(monitor.reports()), ...discoveryMetrics(discovery?.sources() ?? [])]
-      collected = new Map(metrics.map((metric) => [metric.name, metric]))
+      collected = new Map(mergeMetrics(metrics).map((metric) => [metric.name, metric]))
       queueMicrotask(() => {
         collected = undefined
       })
