@@ -18,7 +18,7 @@ runCli(import.meta.url, {
 A finding is accepted by a comment with a reason, on its line or the line before:
   // pgbouncer-audit-ignore PGB010: one worker, with a connection of its own
 
-Exit codes: 0 done, 1 failed, 2 bad usage or no source code, 3 findings at or above --fail-on,
+Exit codes: 0 done, 1 failed, 2 bad usage, 3 findings at or above --fail-on,
 130 or 143 stopped by a signal.
 
 Examples:
