@@ -33,7 +33,9 @@ export class SteadyWriter {
         // Caddy may come back with another port.
         this.#api = undefined
       }
-      await pause(1000, undefined, { signal: this.#stopped.signal }).catch(() => undefined)
+      await pause(1000, undefined, { signal: this.#stopped.signal }).catch((error: unknown) => {
+        if (!this.#stopped.signal.aborted) throw error
+      })
     }
   }
 }

@@ -36,7 +36,7 @@ runCli(import.meta.url, {
       .description('run jobs now, whether or not they are due; retention follows backups')
       .addArgument(new Argument('<job>').choices(Object.keys(RUNNABLE)))
       .option('--database <name>', 'only of this database')
-      .option('--json', 'JSON on stdout (always; for symmetry with the other commands)')
+      .option('--json', 'tell of a failure in JSON on stdout too; everything else is JSON anyway')
       .addHelpText('after', '\nExample:\n  $ ops-worker run backup --database app')
       .action(async (job: string, { database }: { database?: string }) => {
         const outcomes = await runNow(await configured(), { job, database }, context)

@@ -25,7 +25,7 @@ export function addLiveCommands(program: Command, context: CliContext): void {
     .argument('[names...]', `which: ${Object.keys(SHOW_COMMANDS).join(', ')}`)
     .option(...URL_OPTION)
     .option('--timeout <duration>', 'for everything together', parseDurationMs, 10_000)
-    .option('--json', 'JSON on stdout (always; for symmetry with the other commands)')
+    .option('--json', 'tell of a failure in JSON on stdout too; everything else is JSON anyway')
     .addHelpText(
       'after',
       '\nExample:\n  $ pgbouncer-stats show lists databases --url postgres://stats@localhost:6432/pgbouncer',
