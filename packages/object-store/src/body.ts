@@ -14,6 +14,8 @@ function rejectOnAbort(signal: AbortSignal): { readonly aborted: Promise<never>;
 
 /** `promise`, or the signal's reason, whichever comes first. */
 export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  // What is not waited for any more may still fail, as a stream that is destroyed does: that must not end the process.
+  promise.catch(() => undefined)
   signal.throwIfAborted()
   const { aborted, stop } = rejectOnAbort(signal)
   try {
