@@ -107,7 +107,13 @@ describe('the page', () => {
 
   it('of many databases says first what is wrong anywhere, and has each by itself at the end', () => {
     expect(allSections(many(sampleStatus())).map(({ id }) => id)).toEqual([
-      ...['verdict', 'running', 'databases', 'pools', 'certificates', 'retention', 'each-database'],
+      'verdict',
+      'running',
+      'databases',
+      'pools',
+      'certificates',
+      'retention',
+      'each-database',
       ...Array.from({ length: 6 }, (_, index) => `database-main%2Ftenant_${index}`),
     ])
   })

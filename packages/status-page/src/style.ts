@@ -85,7 +85,7 @@ h3 { font-size: 1.2rem; font-weight: 650; letter-spacing: -.01em; overflow-wrap:
 .legend { display: flex; flex-wrap: wrap; gap: .1rem 1rem; font-size: .8rem; margin-top: .6rem }
 .legend .badge { color: var(--muted) } .scroll > .legend { justify-content: flex-end; margin: 0 0 .5rem }
 
-.jobs { list-style: none; display: grid; grid-template-columns: minmax(0, 1fr); gap: 1rem } .job { overflow-wrap: anywhere } .jobs .card { margin: 0 }
+.jobs { list-style: none; display: grid; grid-template-columns: minmax(0, 1fr); gap: 1rem } .job, .card header { overflow-wrap: anywhere } .jobs .card { margin: 0 }
 .job .title { display: flex; gap: .6em; align-items: baseline } .job .mark { align-self: center } .percent { margin-left: auto; font-size: 1.2rem; font-weight: 620 }
 progress { appearance: none; display: block; width: 100%; height: 8px; margin: .6rem 0 .5rem; border: 0; border-radius: 4px; overflow: hidden; background: var(--track) }
 progress::-webkit-progress-bar { background: var(--track) } progress::-webkit-progress-value { background: var(--plain); transition: inline-size .4s ease-out } progress::-moz-progress-bar { background: var(--plain) }
