@@ -36,7 +36,7 @@ export interface Worker extends AsyncDisposable {
   certificateReports(): readonly ProbeReport[]
 }
 
-/** Postponed jobs are looked at again after this, or sooner where leases are short. */
+/** Postponed jobs are looked at again after this, or sooner where leases are short; later on, less often. */
 const POSTPONE_MS = 5000
 
 /** Puts the packages together: one store, one registry, and the jobs. */
@@ -53,8 +53,9 @@ export async function openWorker({ config, env: allEnv, logger }: WorkerOptions)
   const env = withoutSettings(allEnv)
   const context: JobContext = { config, store, env, logger, metrics }
   const records = storeRecords({ store, cluster, ...lease })
-  const postponeMs = Math.min(POSTPONE_MS, lease.ttlMs / 6)
-  const runner = createJobRunner({ ...config, records, postponeMs, registry, logger })
+  const maxDelay = lease.ttlMs / 6
+  const postpone = { delay: Math.min(POSTPONE_MS, maxDelay), maxDelay }
+  const runner = createJobRunner({ ...config, records, postpone, registry, logger })
 
   const databases = createDatabases(config, { connection: config.postgres, env })
   const certificates = opened.use(certificatesJob(registry, context))
