@@ -51,13 +51,13 @@ export async function openWorker({ config, env: allEnv, logger }: WorkerOptions)
     retention: createRetentionMetrics({ client, registry }),
   }
   const env = withoutSettings(allEnv)
-  const context: JobContext = { config, store, env, logger, metrics }
+  const databases = createDatabases(config, { connection: config.postgres, env })
+  const context: JobContext = { config, store, databases, env, logger, metrics }
   const records = storeRecords({ store, cluster, ...lease })
   const maxDelay = lease.ttlMs / 6
   const postpone = { delay: Math.min(POSTPONE_MS, maxDelay), maxDelay }
   const runner = createJobRunner({ ...config, records, postpone, registry, logger })
 
-  const databases = createDatabases(config, { connection: config.postgres, env })
   const certificates = opened.use(certificatesJob(registry, context))
   const lastBackup = (): number | undefined => {
     const ends = databases
@@ -67,11 +67,7 @@ export async function openWorker({ config, env: allEnv, logger }: WorkerOptions)
     return times.length === 0 ? undefined : Math.max(...times)
   }
   const retention = retentionJob(lastBackup, context)
-  const everywhere: Job[] = [
-    retention,
-    certificates,
-    inventoryJob({ databases: databases.list, lastRetention: () => records.read(retention) }, context),
-  ]
+  const everywhere: Job[] = [retention, certificates, inventoryJob(() => records.read(retention), context)]
   const { find } = databases
   if (find !== undefined) {
     const schedule = scheduleOf(context, config.discovery, 'databases')
