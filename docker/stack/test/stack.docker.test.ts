@@ -334,7 +334,7 @@ describe('an alert arrives, and is taken back', () => {
     {
       name: 'PostgreSQL is out of connections',
       alert: { alertname: 'PostgresTooManyConnections', instance: 'postgres:5432' },
-      summary: /^PostgreSQL postgres:5432 uses 9\d(\.\d+)?% of its connections$/,
+      summary: /^PostgreSQL postgres:5432 uses (9\d(\.\d+)?|100)% of its connections$/,
       async breakIt() {
         const clients: Client[] = []
         const connect = await stack.connector('postgres')

@@ -169,6 +169,9 @@ describe('a worker', () => {
       body: expect.stringContaining('<!doctype html>'),
     })
     expect(await first.get('/nothing')).toEqual({ status: 404, body: 'not found\n' })
+    for (const path of ['/metrics', '/healthz', '/readyz', '/', '/nothing'])
+      expect(await first.get(path, 'POST')).toEqual({ status: 405, body: 'only GET and HEAD\n' })
+    expect(await first.get('/healthz', 'HEAD')).toEqual({ status: 200, body: '' })
     first.kill('SIGTERM')
     expect(await first.ended).toMatchObject({ code: 0, stderr: '' })
 

@@ -80,6 +80,7 @@ export {
 export type { RetryOptions, RetryProgress } from './retry.ts'
 export type { RestoredGlobals } from './restore-globals.ts'
 export { quoteIdentifier, quoteLiteral, runPsql, type PsqlOptions } from './run-psql.ts'
+export { createDatabaseStatement, type DatabaseLocale } from './create-database-statement.ts'
 export { readServerFacts, type ServerFacts } from './server-facts.ts'
 export { webhookNotifier, type WebhookFormat, type WebhookOptions } from './webhook.ts'
 export { WEBHOOK_FORMAT, type WebhookMessage } from './webhook-message.ts'
