@@ -4,6 +4,10 @@
 \set backup_password `cat /run/secrets/backup`
 \set monitoring_password `cat /run/secrets/monitoring`
 \set pgbouncer_password `cat /run/secrets/pgbouncer_auth`
+-- The statements that follow have passwords in them: neither the statistics, which monitoring reads, nor the log keep them.
+SET pg_stat_statements.track = 'none';
+SET log_min_duration_statement = -1;
+SET log_min_error_statement = 'panic';
 
 SELECT format('CREATE ROLE %I', name)
 FROM unnest(ARRAY['app_owner', 'app', 'backup', 'monitoring', 'pgbouncer_auth']) AS name
@@ -51,7 +55,7 @@ CREATE EXTENSION IF NOT EXISTS btree_gin;
 
 CREATE SCHEMA IF NOT EXISTS pgbouncer;
 CREATE OR REPLACE FUNCTION pgbouncer.get_auth(name text, OUT usename text, OUT passwd text)
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT rolname::text, rolpassword
   FROM pg_authid
@@ -102,7 +106,7 @@ ORDER BY scans, size_bytes DESC;
 DROP FUNCTION IF EXISTS monitoring.column_widths();
 CREATE OR REPLACE FUNCTION monitoring.column_widths(relation oid)
 RETURNS TABLE (attnum smallint, avg_width integer, null_frac real)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT staattnum, stawidth, stanullfrac FROM pg_statistic WHERE starelid = relation AND NOT stainherit $$;
 REVOKE ALL ON FUNCTION monitoring.column_widths(oid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION monitoring.column_widths(oid) TO monitoring;

@@ -167,6 +167,15 @@ describe('PostgreSQL', () => {
     await expect(stack.connect('postgres', 'postgres')).rejects.toThrow(/no pg_hba.conf entry/)
   })
 
+  it('keeps no password in the statistics that monitoring reads', async () => {
+    const client = await stack.connect('postgres', 'monitoring')
+    const { rows } = await client.query(
+      "SELECT query FROM pg_stat_statements WHERE query ILIKE '%password ''%'",
+    )
+    await client.end()
+    expect(rows).toEqual([])
+  })
+
   it.each([
     ['app', 'CREATE TABLE public.mine (id int)'],
     ['app', 'SELECT * FROM pg_authid'],

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import type { Command } from 'commander'
-import { parseDurationMs, UsageError, type CliContext } from '@ops/internal-cli'
+import { Option, type Command } from 'commander'
+import { parseTimerMs, UsageError, type CliContext } from '@ops/internal-cli'
 import { errorMessage } from '@ops/internal-error'
 import { addProbeFlags, probeOptions, type ProbeFlags } from './cli-probe-flags.ts'
 import { createDiscovery, type DiscoveredTargets } from './discovery.ts'
@@ -43,11 +43,13 @@ export function addServeCommand(program: Command, context: CliContext): void {
       [],
     )
     .option('--allow-private', 'let host patterns, and names found by --sans, lead to private addresses')
-    .option(
-      '--interval <duration>',
-      'between two probes of a target, varied by a tenth, and between two questions to Caddy',
-      parseDurationMs,
-      600_000,
+    .addOption(
+      new Option(
+        '--interval <duration>',
+        'between two probes of a target, varied by a tenth, and between two questions to Caddy',
+      )
+        .argParser(parseTimerMs)
+        .default(600_000, '10m'),
     )
   addProbeFlags(command)
     .addHelpText('after', SERVE_HELP)

@@ -28,11 +28,13 @@ export function buildManifest(facts: ManifestFacts): Manifest {
   const { compression, encryption } = facts.encoding
   const { layout, contents, objects, warnings } = facts.dump
   const { version, major, systemIdentifier, timeline, isStandby, encoding, collate, ctype } = server
+  const { localeProvider, locale, icuRules } = server
+  const sorting = { collate, ctype, localeProvider, locale, icuRules }
   return {
     format: MANIFEST_FORMAT,
     ...backup,
     kind: 'logical',
-    server: { version, major, systemIdentifier, timeline, isStandby, encoding, collate, ctype },
+    server: { version, major, systemIdentifier, timeline, isStandby, encoding, ...sorting },
     tools: { pgDump: program.version, pgBackup: PACKAGE_VERSION, node: process.versions.node },
     startedAt: facts.startedAt.toISOString(),
     finishedAt: facts.finishedAt.toISOString(),

@@ -33,7 +33,7 @@ export {
   type CreateBackupOptions,
 } from './create-backup.ts'
 export type { BackupCompression, Compression, CompressionAlgorithm } from './compression.ts'
-export { parseIdentities, type BackupEncryption, type BackupKeys } from './encryption.ts'
+export { checkEncryption, parseIdentities, type BackupEncryption, type BackupKeys } from './encryption.ts'
 export { digestDatabase, type DigestDatabaseOptions } from './digest-database.ts'
 export type {
   BackupAttempt,
@@ -80,6 +80,7 @@ export {
 export type { RetryOptions, RetryProgress } from './retry.ts'
 export type { RestoredGlobals } from './restore-globals.ts'
 export { quoteIdentifier, quoteLiteral, runPsql, type PsqlOptions } from './run-psql.ts'
+export { createDatabaseStatement, type DatabaseLocale } from './create-database-statement.ts'
 export { readServerFacts, type ServerFacts } from './server-facts.ts'
 export { webhookNotifier, type WebhookFormat, type WebhookOptions } from './webhook.ts'
 export { WEBHOOK_FORMAT, type WebhookMessage } from './webhook-message.ts'

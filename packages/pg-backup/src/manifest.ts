@@ -29,6 +29,9 @@ const schema = z.looseObject({
     encoding: z.string(),
     collate: z.string(),
     ctype: z.string(),
+    localeProvider: z.enum(['libc', 'icu', 'builtin']).optional(),
+    locale: z.string().optional(),
+    icuRules: z.string().optional(),
   }),
   tools: z.looseObject({ pgDump: z.string(), pgBackup: z.string(), node: z.string() }),
   startedAt: z.iso.datetime(),
@@ -124,6 +127,9 @@ export interface Manifest {
     readonly encoding: string
     readonly collate: string
     readonly ctype: string
+    readonly localeProvider?: 'libc' | 'icu' | 'builtin'
+    readonly locale?: string
+    readonly icuRules?: string
   }
   readonly tools: { readonly pgDump: string; readonly pgBackup: string; readonly node: string }
   /** ISO 8601, UTC. */

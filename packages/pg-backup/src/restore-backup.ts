@@ -6,12 +6,13 @@ import { ProgramError, startProgram } from '@ops/internal-subprocess'
 import { BackupError } from './backup-error.ts'
 import { checkBackup } from './check-backup.ts'
 import { connectionEnvironment, describeConnection, type PgConnection } from './connection.ts'
+import { createDatabaseStatement } from './create-database-statement.ts'
 import type { Manifest } from './manifest.ts'
 import type { BackupKeys, Unlocker } from './encryption.ts'
 import { dumpObject, openPlain, unlockBackup } from './open-backup.ts'
 import { findPostgresProgram } from './postgres-program.ts'
 import { restoreGlobals, type RestoredGlobals } from './restore-globals.ts'
-import { quoteIdentifier, quoteLiteral, runPsql } from './run-psql.ts'
+import { quoteIdentifier, runPsql } from './run-psql.ts'
 import { stageBackup, type StagedBackup } from './stage-backup.ts'
 
 /** How far a restore is, in bytes. */
@@ -300,10 +301,7 @@ async function refuseFilled({ connection, env, signal }: RestoreBackupOptions): 
 
 /** CREATE DATABASE cannot be run from the database that it creates, so it goes by way of `postgres`. */
 async function createDatabase({ connection, manifest, env, signal }: RestoreBackupOptions): Promise<void> {
-  const { encoding, collate, ctype } = manifest.server
-  const statement =
-    `CREATE DATABASE ${quoteIdentifier(connection.database)} TEMPLATE template0 ENCODING ${quoteLiteral(encoding)} ` +
-    `LC_COLLATE ${quoteLiteral(collate)} LC_CTYPE ${quoteLiteral(ctype)};`
+  const statement = createDatabaseStatement(connection.database, manifest.server)
   try {
     await runPsql(statement, { connection: { ...connection, database: 'postgres' }, env, signal })
   } catch (error) {

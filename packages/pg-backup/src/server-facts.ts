@@ -17,6 +17,12 @@ export interface ServerFacts {
   readonly encoding: string
   readonly collate: string
   readonly ctype: string
+  /** Whose rules text is compared by, `libc`, `icu` or `builtin`; absent before PostgreSQL 15, which has libc alone. */
+  readonly localeProvider?: 'libc' | 'icu' | 'builtin'
+  /** The locale of `icu` or `builtin`. */
+  readonly locale?: string
+  /** What `icu` adds to the rules of its locale. */
+  readonly icuRules?: string
   /** `pg_database_size`: on disk, with indexes. */
   readonly sizeBytes: number
   /** How the role's sessions write `bytea`: `hex` or `escape`. */
@@ -32,6 +38,8 @@ const RECOVERY_CONFLICTS =
 /**
  * In a transaction, whose settings do not outlive it: a role's time limits do not end it, and behind
  * a pooler nobody else gets to see them.
+ *
+ * Which columns `pg_database` has depends on the version, so some are asked for by name.
  *
  * The control file's functions may be denied to the role (some managed services do), and a denied
  * function fails the whole statement; so it is asked for only where it is allowed.
@@ -66,12 +74,15 @@ SELECT json_build_object(
   'encoding', pg_encoding_to_char(d.encoding),
   'collate', d.datcollate,
   'ctype', d.datctype,
+  'localeProvider', CASE own->>'datlocprovider' WHEN 'c' THEN 'libc' WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' END,
+  'locale', coalesce(own->>'datlocale', own->>'daticulocale'),
+  'icuRules', own->>'daticurules',
   'sizeBytes', pg_database_size(d.oid),
   'byteaOutput', current_setting('bytea_output'),
   'extensions', (
     SELECT coalesce(json_agg(json_build_object('name', extname, 'version', extversion, 'schema', nspname) ORDER BY extname), '[]')
       FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace))
-FROM pg_database d WHERE d.datname = current_database();
+FROM pg_database d, to_jsonb(d) own WHERE d.datname = current_database();
 COMMIT;
 `
 
@@ -92,14 +103,21 @@ export async function readServerFacts(options: PsqlOptions): Promise<ServerFacts
     systemIdentifier: string | null
     timeline: number | null
     recoveryConflicts: number | null
+    localeProvider: 'libc' | 'icu' | 'builtin' | null
+    locale: string | null
+    icuRules: string | null
   }
-  const { versionNumber, systemIdentifier, timeline, recoveryConflicts, ...facts } = answer
+  const { versionNumber, systemIdentifier, timeline, recoveryConflicts, ...rest } = answer
+  const { localeProvider, locale, icuRules, ...facts } = rest
   return {
     ...facts,
     major: Math.floor(versionNumber / 10_000),
     ...(systemIdentifier === null ? {} : { systemIdentifier }),
     ...(timeline === null ? {} : { timeline }),
     ...(recoveryConflicts === null ? {} : { recoveryConflicts }),
+    ...(localeProvider === null ? {} : { localeProvider }),
+    ...(locale === null ? {} : { locale }),
+    ...(icuRules === null ? {} : { icuRules }),
   }
 }
 

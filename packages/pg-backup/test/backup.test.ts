@@ -83,6 +83,30 @@ describe('a backup', () => {
     await server.query('DROP DATABASE app_restored')
   })
 
+  it('comes back into a database that sorts as its own does', async () => {
+    await using place = await temporaryStore()
+    await server.query(
+      `CREATE DATABASE by_icu TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LC_COLLATE 'C' LC_CTYPE 'C'`,
+    )
+    await server.query(
+      `CREATE TABLE t (name text CHECK (name > 'a')); INSERT INTO t VALUES ('Banana')`,
+      'by_icu',
+    )
+    const { manifest } = await createBackup({
+      store: place.store,
+      connection: connectionTo(server, 'by_icu'),
+    })
+    expect(manifest.server).toMatchObject({ localeProvider: 'icu', locale: 'en-US' })
+    const target = connectionTo(server, 'by_icu_restored')
+    await restoreBackup({ store: place.store, manifest, connection: target, createDatabase: true })
+
+    expect(await server.query(`SELECT 'Banana' > 'a' AS "isSorted"`, 'by_icu_restored')).toEqual([
+      { isSorted: true },
+    ])
+    await server.query('DROP DATABASE by_icu')
+    await server.query('DROP DATABASE by_icu_restored')
+  })
+
   it('is restored by stock tools alone: zstd and pg_restore', async () => {
     await using place = await temporaryStore()
     const { manifest, manifestKey } = await createBackup({

@@ -1,5 +1,13 @@
 import { isProgramError } from '@ops/internal-subprocess'
-import { quoteIdentifier, quoteLiteral, runPsql, type Manifest, type PgConnection } from '@ops/pg-backup'
+import {
+  createDatabaseStatement,
+  quoteIdentifier,
+  quoteLiteral,
+  runPsql,
+  type DatabaseLocale,
+  type Manifest,
+  type PgConnection,
+} from '@ops/pg-backup'
 import { RestoreVerifyError } from './restore-verify-error.ts'
 import type { SchemaFacts } from './schema-script.ts'
 import type { Target } from './targets/target.ts'
@@ -137,36 +145,63 @@ function refuse(lacks: string[]): void {
   )
 }
 
-/** Errors of CREATE DATABASE for a locale that the operating system does not have (dbcommands.c). */
-const UNKNOWN_LOCALE = /invalid (?:LC_\w+ )?locale name/
-
+/** Makes the scratch database with the source's rules for sorting, or as near to them as the target can. */
 async function createDatabase(options: PrepareOptions, session: Session): Promise<string[]> {
   const { target, manifest } = options
-  const { encoding, collate, ctype } = manifest.server
-  const create = (lcCollate: string, lcCtype: string): Promise<string> =>
-    runPsql(
-      `CREATE DATABASE ${quoteIdentifier(target.database)} TEMPLATE template0 ENCODING ${quoteLiteral(encoding)} ` +
-        `LC_COLLATE ${quoteLiteral(lcCollate)} LC_CTYPE ${quoteLiteral(lcCtype)};`,
-      session,
+  const adaptations: string[] = []
+  let locale: DatabaseLocale = manifest.server
+  for (;;) {
+    const error = await runPsql(createDatabaseStatement(target.database, locale), session).then(
+      () => undefined,
+      (failure: unknown) => failure,
     )
-  try {
-    await create(collate, ctype)
-    return []
-  } catch (error) {
+    if (error === undefined) return adaptations
     if (!isProgramError(error)) throw error
-    if (!UNKNOWN_LOCALE.test(error.stderrTail)) {
+    const lack = lackingLocale(error.stderrTail, locale)
+    if (lack === undefined) {
       throw new RestoreVerifyError(
         'VERIFY_SCRATCH_FAILED',
         `the scratch database ${target.database} could not be created: ${error.stderrTail}`,
         { details: { scratchDatabase: target.database }, cause: error },
       )
     }
-    if (options.locale === 'require')
-      refuse([`the locale "${collate}"${collate === ctype ? '' : ` or "${ctype}"`}`])
-    await create('C', 'C')
-    return [
-      `the target lacks the locale "${collate}"${collate === ctype ? '' : ` or "${ctype}"`}, so the drill's database sorts by "C": ` +
-        'indexes on text were built, but not in the order that they have in production',
-    ]
+    if (options.locale === 'require') refuse([lack.what])
+    adaptations.push(`the target lacks ${lack.what}, so ${lack.therefore}`)
+    locale = lack.instead
+  }
+}
+
+interface LackingLocale {
+  readonly what: string
+  readonly therefore: string
+  readonly instead: DatabaseLocale
+}
+
+/** Errors of CREATE DATABASE for a locale that the operating system does not have (dbcommands.c). */
+const UNKNOWN_LOCALE = /invalid (?:LC_\w+ )?locale name/
+/** The same for a provider's own (pg_locale.c), and for a server that was built without ICU. */
+const UNKNOWN_TO_PROVIDER =
+  /ICU is not supported|could not open collator for locale|could not convert locale name|ICU locale ".*" has unknown|for builtin provider/
+
+const SORTS_BY_C =
+  'the drill\'s database sorts by "C": indexes on text were built, but not in the order that they have in production'
+
+function lackingLocale(problem: string, locale: DatabaseLocale): LackingLocale | undefined {
+  const { encoding, collate, ctype, localeProvider = 'libc' } = locale
+  const isLibc = localeProvider === 'libc'
+  if (!isLibc && UNKNOWN_TO_PROVIDER.test(problem)) {
+    return {
+      what: `the locale "${locale.locale}" of ${localeProvider}`,
+      therefore: SORTS_BY_C,
+      instead: { encoding, collate: 'C', ctype: 'C', localeProvider: 'libc' },
+    }
+  }
+  if (!UNKNOWN_LOCALE.test(problem) || (collate === 'C' && ctype === 'C')) return undefined
+  return {
+    what: `the locale "${collate}"${collate === ctype ? '' : ` or "${ctype}"`}`,
+    therefore: isLibc
+      ? SORTS_BY_C
+      : `"C" stands in for it; text is sorted by ${localeProvider} as in production`,
+    instead: { ...locale, collate: 'C', ctype: 'C' },
   }
 }

@@ -17,7 +17,7 @@ import {
   type PgConnection,
   type RestoreResult,
 } from '@ops/pg-backup'
-import { isArchiveError, readTableOfContents } from '@ops/pg-backup/archive'
+import { isArchiveError, readTableOfContents, type TocEntry } from '@ops/pg-backup/archive'
 import { buildReport } from './build-report.ts'
 import { checkAmcheck } from './checks/amcheck.ts'
 import { checkAssertions, type Assertion } from './checks/assertions.ts'
@@ -304,8 +304,10 @@ async function restoreAndCompare(drill: Drill, stage: Stage): Promise<RestoredPa
       const wanted = { compareOwners: !noOwner, comparePrivileges: !noPrivileges }
       const found = compareSchema(manifest.schemaObjects, contents.objects, wanted)
       return {
-        differences: await withDefinitions(found, {
+        differences: await withDefinitions(found, wanted, {
           archive: (names) => definitionsOf(archiveOf(drill, stage), names),
+          archiveEntries: () => archiveEntries(drill, signal),
+          restoredEntries: contents.entries,
           restored: (names) => definitionsOf(databaseSchema({ connection, pgDumpMajor, env, signal }), names),
         }),
       }
@@ -400,20 +402,24 @@ async function factsOf(drill: Drill, stage: Stage): Promise<SchemaFacts> {
   return (await ifReadable(stage, () => schemaFacts(archiveOf(drill, stage)))) ?? noSchemaFacts()
 }
 
+async function archiveEntries(
+  { options, manifest }: Drill,
+  signal: AbortSignal | undefined,
+): Promise<TocEntry[]> {
+  const opened = { ...keysOf(options), store: options.store, manifest, signal }
+  return readTableOfContents(await openTableOfContents(opened), manifest.layout)
+}
+
 /** The backup without the extensions that are left out. */
 async function restOf(
-  { options, manifest }: Drill,
+  drill: Drill,
   stage: Stage,
 ): Promise<Pick<Rest, 'manifest' | 'leftOut'> & { readonly listFile?: string }> {
-  const { store, withoutExtensions = [] } = options
+  const { options, manifest } = drill
+  const { withoutExtensions = [] } = options
   const { stagingFolder, signal } = stage
   if (withoutExtensions.length === 0) return { manifest, leftOut: [] }
-  const entries = await ifReadable(stage, async () =>
-    readTableOfContents(
-      await openTableOfContents({ ...keysOf(options), store, manifest, signal }),
-      manifest.layout,
-    ),
-  )
+  const entries = await ifReadable(stage, () => archiveEntries(drill, signal))
   if (entries === undefined) {
     const extensions = manifest.extensions.filter(({ name }) => !withoutExtensions.includes(name))
     return { manifest: { ...manifest, extensions }, leftOut: [] }

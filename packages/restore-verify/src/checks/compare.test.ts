@@ -1,4 +1,5 @@
 import type { Manifest } from '@ops/pg-backup'
+import type { TocEntry } from '@ops/pg-backup/archive'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { checkExtensions } from './extensions.ts'
@@ -150,35 +151,80 @@ describe('two contents', () => {
   })
 })
 
-describe('a policy that differs by its digest', () => {
+describe('an object that differs by its digest', () => {
+  const name = 'POLICY public.orders mine'
   const policy = (roles: string, rest = 'USING ((id > 0));'): string =>
     `CREATE POLICY mine ON public.orders AS RESTRICTIVE FOR SELECT TO ${roles} ${rest}`
   const before = policy('"a, b", plain')
-  const difference = (owner: string) => ({
-    check: 'schema' as const,
-    object: 'POLICY public.orders mine',
-    problem: 'it differs',
-    expected: 'sha256:a, owner app',
-    actual: `sha256:b, owner ${owner}`,
-  })
-  const judge = (after: string, owner = 'app') => {
-    const found = (text: string) => () => Promise.resolve(new Map([['POLICY public.orders mine', text]]))
-    return withDefinitions([difference(owner)], { archive: found(before), restored: found(after) })
+  /** In the table of contents. */
+  const entry = (digest: string, owner: string, accessMethod = '') =>
+    ({
+      type: 'POLICY',
+      schema: 'public',
+      name: 'orders mine',
+      owner,
+      accessMethod,
+      definitionDigest: digest,
+    }) as TocEntry
+  const judge = (
+    dumped: string,
+    after: string,
+    { owner = 'app', archive = entry('sha256:a', 'app'), accessMethod = '' } = {},
+  ) => {
+    const difference = {
+      check: 'schema' as const,
+      object: name,
+      problem: 'it differs',
+      expected: 'sha256:a, owner app',
+      actual: `sha256:b, owner ${owner}`,
+    }
+    const found = (text: string) => () => Promise.resolve(new Map([[name, text]]))
+    return withDefinitions(
+      [difference],
+      { compareOwners: true, comparePrivileges: true },
+      {
+        archive: found(dumped),
+        restored: found(after),
+        archiveEntries: () => Promise.resolve([archive]),
+        restoredEntries: [entry('sha256:b', owner, accessMethod)],
+      },
+    )
   }
+  const check = (list: string): string => policy('plain', `USING (((kind)::text = ANY (${list})));`)
+  const [whole, each] = [
+    check(`(ARRAY['a'::character varying, 'b'::character varying])::text[]`),
+    check(`ARRAY[('a'::character varying)::text, ('b'::character varying)::text]`),
+  ]
 
-  it('is the same when only the order of its roles is another', async () => {
-    expect(await judge(policy('plain, "a, b"'))).toEqual([])
+  it('is the same when a policy has its roles in another order', async () => {
+    expect(await judge(before, policy('plain, "a, b"'))).toEqual([])
+  })
+
+  it('is the same when PostgreSQL words it otherwise once it has read it', async () => {
+    expect(await judge(whole, each)).toEqual([])
   })
 
   it.each([
-    ['roles', policy('plain, "a, c"')],
-    ['number of roles', policy('plain')],
-    ['condition', policy('plain, "a, b"', 'USING ((id > 1));')],
-  ])('is another one when its %s differs', async (_what, after) => {
-    expect(await judge(after)).toMatchObject([{ expected: before, actual: after }])
+    ['roles', before, policy('plain, "a, c"')],
+    ['number of roles', before, policy('plain')],
+    ['condition', before, policy('plain, "a, b"', 'USING ((id > 1));')],
+    ['values', whole, each.replace(`'b'`, `'c'`)],
+    ['number of values', whole, each.replace(`, ('b'::character varying)::text`, '')],
+  ])('is another one when its %s differs', async (_what, dumped, after) => {
+    expect(await judge(dumped, after)).toMatchObject([{ expected: dumped, actual: after }])
   })
 
   it('is another one when its owner differs', async () => {
-    expect(await judge(policy('plain, "a, b"'), 'somebody')).toHaveLength(1)
+    expect(await judge(before, policy('plain, "a, b"'), { owner: 'somebody' })).toHaveLength(1)
+    expect(await judge(whole, each, { owner: 'somebody' })).toHaveLength(1)
+  })
+
+  it('is another one when its access method differs', async () => {
+    expect(await judge(whole, each, { accessMethod: 'columnar' })).toHaveLength(1)
+  })
+
+  it('is another one when the archive does not hold what the manifest says', async () => {
+    expect(await judge(whole, each, { archive: entry('sha256:c', 'app') })).toHaveLength(1)
+    expect(await judge(whole, each, { archive: entry('sha256:a', 'somebody') })).toHaveLength(1)
   })
 })

@@ -19,7 +19,8 @@ export function compareByName(check: CheckName, expected: Named, actual: Named):
   })
 }
 
-function grouped(named: Named): Map<string, string> {
+/** All texts of a name as one, in whatever order they come. */
+export function grouped(named: Named): Map<string, string> {
   const groups = Map.groupBy(named, ([name]) => name)
   return new Map(
     [...groups].map(([name, members]) => [

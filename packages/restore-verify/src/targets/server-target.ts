@@ -155,11 +155,33 @@ async function openSession(name: string, { connection, env, signal }: SessionOpt
   return session
 }
 
+/** From inside the scratch database. With its slot, a subscription would take the one of the source along. */
+const DROP_SUBSCRIPTIONS = String.raw`
+SELECT format(statement, subname)
+  FROM pg_subscription, unnest(ARRAY[
+         'ALTER SUBSCRIPTION %I DISABLE',
+         'ALTER SUBSCRIPTION %I SET (slot_name = NONE)',
+         'DROP SUBSCRIPTION %I']) WITH ORDINALITY AS step(statement, number)
+ WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+ ORDER BY subname, number \gexec
+`
+
+/** A database with subscriptions cannot be dropped. */
+async function dropSubscriptions(
+  name: string,
+  { connection, env }: Omit<SessionOptions, 'signal'>,
+): Promise<void> {
+  const count = `SELECT count(*) FROM pg_subscription JOIN pg_database d ON d.oid = subdbid WHERE datname = ${quoteLiteral(name)};`
+  if ((await runPsql(count, { connection, env })) === '0') return
+  await runPsql(DROP_SUBSCRIPTIONS, { connection: { ...connection, database: name }, env })
+}
+
 async function dropDatabase(
   name: string,
   { connection, env }: Omit<SessionOptions, 'signal'>,
 ): Promise<void> {
   try {
+    await dropSubscriptions(name, { connection, env })
     await runPsql(
       `SET statement_timeout = '${DROP_WITHIN}';\nSELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ${quoteLiteral(name)};\n` +
         `DROP DATABASE IF EXISTS ${quoteIdentifier(name)};`,
