@@ -125,7 +125,7 @@ describe('the live audit', () => {
           /\((\d+) calls\)/.exec(message)![1]!,
         ])
         .filter(([name]) => name !== '')
-        .toSorted()
+        .toSorted(([a], [b]) => a.localeCompare(b))
     }
     expect(await seen()).toEqual([
       ['lock_timeout', '2'],

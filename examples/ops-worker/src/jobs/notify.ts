@@ -12,7 +12,7 @@ export function createNotifier(
   webhook: WebhookOptions,
   now: () => number = Date.now,
 ): (before: JobRecord | undefined) => BackupHooks {
-  const { onFailure, onSuccess } = webhookNotifier({ ...webhook, notify: 'always' })
+  const notifier = webhookNotifier({ ...webhook, notify: 'always' })
   let toldAt = -Infinity
   return (before) => {
     const wasFailing = before?.error !== undefined
@@ -21,10 +21,10 @@ export function createNotifier(
         // A worker that stops is no failure: the backup is due when one starts again.
         if (failure.code === 'ABORTED' || (wasFailing && now() - toldAt < REMINDER_MS)) return
         toldAt = now()
-        await onFailure?.(failure, context)
+        await notifier.onFailure?.(failure, context)
       },
       async onSuccess(success, context) {
-        if (webhook.notify === 'always' || wasFailing) await onSuccess?.(success, context)
+        if (webhook.notify === 'always' || wasFailing) await notifier.onSuccess?.(success, context)
       },
     }
   }
