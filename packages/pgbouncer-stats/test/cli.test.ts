@@ -82,7 +82,9 @@ describe('pgbouncer-stats', () => {
     await bouncer.admin('RESUME postgres')
     await waiting
     expect(code).toBe(3)
-    expect(JSON.parse(stdout)).toMatchObject({ findings: [{ code: 'database-paused', subject: 'postgres' }] })
+    // On a busy machine the client has waited for so long by then that this is a finding too.
+    const { findings } = JSON.parse(stdout) as { findings: object[] }
+    expect(findings).toContainEqual(expect.objectContaining({ code: 'database-paused', subject: 'postgres' }))
   })
 
   it("diagnoses against PostgreSQL's own limit", async (context) => {
