@@ -37,7 +37,7 @@ export const certificates: DashboardSpec = {
         {
           kind: 'stat',
           title: 'Probes that failed',
-          description: 'No certificate could be read.',
+          description: 'No certificate could be read; what clients do not trust is among the problems.',
           unit: 'short',
           thresholds: { critical: 1 },
           runbook: 'certificate-probe-failing',

@@ -155,7 +155,12 @@ function buildPanel(panel: Panel, { id, ...gridPos }: Place): Builder<GrafanaPan
   return builder
 }
 
-function bodyOf({ kind, stacked, thresholds: steps }: Panel): StatBuilder | TableBuilder | TimeSeriesBuilder {
+function bodyOf({
+  kind,
+  stacked,
+  unit,
+  thresholds: steps,
+}: Panel): StatBuilder | TableBuilder | TimeSeriesBuilder {
   if (kind === 'stat') {
     return new StatBuilder()
       .colorMode(BigValueColorMode.Background)
@@ -174,9 +179,12 @@ function bodyOf({ kind, stacked, thresholds: steps }: Panel): StatBuilder | Tabl
     .showLegend(true)
   const series = new TimeSeriesBuilder()
     .fillOpacity(stacked === true ? 40 : 10)
+    // A chart that begins at its least value makes mountains of molehills.
+    .axisSoftMin(0)
     .legend(legend)
     .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi))
   if (stacked === true) series.stacking(new StackingConfigBuilder().mode(StackingMode.Normal).group('A'))
+  if (unit === 'percentunit') series.axisSoftMax(1)
   if (steps !== undefined) {
     series.thresholdsStyle(new GraphThresholdsStyleConfigBuilder().mode(GraphThresholdsStyleMode.Dashed))
   }

@@ -32,13 +32,13 @@ export const database: DashboardSpec = {
         {
           kind: 'stat',
           title: 'Connections in use',
-          description: 'Of max_connections, less those that are kept back for superusers.',
+          description: 'Of max_connections, less those that are reserved for superusers and for monitoring.',
           unit: 'percentunit',
           thresholds: { warning: 0.8, critical: 0.95 },
           runbook: 'postgres-connections',
           queries: [
             {
-              expr: `max by (instance) (sum by (job, instance) (pg_stat_activity_count{${SERVER}}) / on (job, instance) max by (job, instance) (pg_settings_max_connections{${SERVER}} - pg_settings_superuser_reserved_connections{${SERVER}}))`,
+              expr: `max by (instance) (clamp_max(sum by (job, instance) (pg_stat_activity_count{${SERVER}}) / on (job, instance) max by (job, instance) (pg_settings_max_connections{${SERVER}} - pg_settings_superuser_reserved_connections{${SERVER}} - (pg_settings_reserved_connections{${SERVER}} or 0 * pg_settings_max_connections{${SERVER}})), 1))`,
               legend: '{{instance}}',
             },
           ],
@@ -46,13 +46,14 @@ export const database: DashboardSpec = {
         {
           kind: 'stat',
           title: 'Longest transaction at work',
-          description: 'It holds its locks, and keeps vacuum from removing rows that died since.',
+          description:
+            'It holds its locks, and keeps vacuum from removing rows that died since. Without pg_dump.',
           unit: 's',
           thresholds: { warning: 60, critical: 300 },
           runbook: 'postgres-slow-queries',
           queries: [
             {
-              expr: `max(pg_stat_activity_max_tx_duration{${DATABASE}, state="active"})`,
+              expr: `max(pg_stat_activity_max_tx_duration{${DATABASE}, state="active", backend_type=~"(client backend)?", application_name!="pg_dump"})`,
               legend: 'longest',
             },
           ],

@@ -4,6 +4,10 @@
 \set backup_password `cat /run/secrets/backup`
 \set monitoring_password `cat /run/secrets/monitoring`
 \set pgbouncer_password `cat /run/secrets/pgbouncer_auth`
+-- The statements that follow have passwords in them: neither the statistics, which monitoring reads, nor the log keep them.
+SET pg_stat_statements.track = 'none';
+SET log_min_duration_statement = -1;
+SET log_min_error_statement = 'panic';
 
 SELECT format('CREATE ROLE %I', name)
 FROM unnest(ARRAY['app_owner', 'app', 'backup', 'monitoring', 'pgbouncer_auth']) AS name
@@ -25,6 +29,8 @@ ALTER ROLE monitoring LOGIN CONNECTION LIMIT 5 PASSWORD :'monitoring_password';
 ALTER ROLE monitoring SET default_transaction_read_only = on;
 -- The sizes of a table that somebody has locked are not worth waiting for.
 ALTER ROLE monitoring SET lock_timeout = '2s';
+-- Prometheus gives a scrape up after ten seconds; nothing may go on working for it.
+ALTER ROLE monitoring SET statement_timeout = '8s';
 GRANT pg_monitor, pg_use_reserved_connections TO monitoring;
 -- PgBouncer's auth_query: may look up the application's password, and no other.
 ALTER ROLE pgbouncer_auth LOGIN CONNECTION LIMIT 5 PASSWORD :'pgbouncer_password';
@@ -49,7 +55,7 @@ CREATE EXTENSION IF NOT EXISTS btree_gin;
 
 CREATE SCHEMA IF NOT EXISTS pgbouncer;
 CREATE OR REPLACE FUNCTION pgbouncer.get_auth(name text, OUT usename text, OUT passwd text)
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT rolname::text, rolpassword
   FROM pg_authid
@@ -96,13 +102,14 @@ FROM pg_stat_user_indexes AS stat
 JOIN pg_index AS index ON index.indexrelid = stat.indexrelid
 ORDER BY scans, size_bytes DESC;
 
--- How wide columns are, for estimates of bloat: pg_stats shows that only to who may read the rows.
-CREATE OR REPLACE FUNCTION monitoring.column_widths()
-RETURNS TABLE (schemaname name, tablename name, attname name, avg_width integer, null_frac real)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
-AS $$ SELECT schemaname, tablename, attname, avg_width, null_frac FROM pg_stats $$;
-REVOKE ALL ON FUNCTION monitoring.column_widths FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION monitoring.column_widths TO monitoring;
+-- How wide a table's columns are, for estimates of bloat: pg_stats shows that only to who may read the rows.
+DROP FUNCTION IF EXISTS monitoring.column_widths();
+CREATE OR REPLACE FUNCTION monitoring.column_widths(relation oid)
+RETURNS TABLE (attnum smallint, avg_width integer, null_frac real)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT staattnum, stawidth, stanullfrac FROM pg_statistic WHERE starelid = relation AND NOT stainherit $$;
+REVOKE ALL ON FUNCTION monitoring.column_widths(oid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION monitoring.column_widths(oid) TO monitoring;
 
 GRANT USAGE ON SCHEMA monitoring TO monitoring;
 GRANT SELECT ON ALL TABLES IN SCHEMA monitoring TO monitoring;

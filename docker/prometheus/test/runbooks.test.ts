@@ -40,6 +40,19 @@ describe('an alert', () => {
   )
 })
 
+it('Alertmanager holds back only alerts that there are, for graver ones', async () => {
+  const config = await readFile(new URL('../../alertmanager/alertmanager.yml', import.meta.url), 'utf8')
+  const severityOf = (name: string): string | undefined => alerts.find((each) => each.name === name)?.severity
+  const pairs = [
+    ...config.matchAll(/source_matchers: \[alertname="(\w+)"\]\s+target_matchers: \[alertname="(\w+)"\]/g),
+  ]
+  expect(pairs).toHaveLength(config.split('source_matchers').length - 1)
+  for (const [, source, target] of pairs) {
+    expect(severityOf(source!)).toBe('critical')
+    expect(severityOf(target!)).toMatch(/^(warning|critical)$/)
+  }
+})
+
 it('every runbook belongs to an alert', () => {
   expect(pages).toEqual([...new Set(alerts.map(({ runbook }) => runbook!))].toSorted())
 })

@@ -167,6 +167,15 @@ describe('PostgreSQL', () => {
     await expect(stack.connect('postgres', 'postgres')).rejects.toThrow(/no pg_hba.conf entry/)
   })
 
+  it('keeps no password in the statistics that monitoring reads', async () => {
+    const client = await stack.connect('postgres', 'monitoring')
+    const { rows } = await client.query(
+      "SELECT query FROM pg_stat_statements WHERE query ILIKE '%password ''%'",
+    )
+    await client.end()
+    expect(rows).toEqual([])
+  })
+
   it.each([
     ['app', 'CREATE TABLE public.mine (id int)'],
     ['app', 'SELECT * FROM pg_authid'],
@@ -325,7 +334,7 @@ describe('an alert arrives, and is taken back', () => {
     {
       name: 'PostgreSQL is out of connections',
       alert: { alertname: 'PostgresTooManyConnections', instance: 'postgres:5432' },
-      summary: /^PostgreSQL postgres:5432 uses 9\d(\.\d+)?% of its connections$/,
+      summary: /^PostgreSQL postgres:5432 uses (9\d(\.\d+)?|100)% of its connections$/,
       async breakIt() {
         const clients: Client[] = []
         const connect = await stack.connector('postgres')

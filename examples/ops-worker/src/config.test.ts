@@ -9,6 +9,9 @@ const LEAST = {
   OPS_WORKER_POSTGRES_URL: 'postgres://backup@db/postgres',
 }
 
+/** Of nobody; from the documentation of age's format. */
+const IDENTITY = 'AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX'
+
 let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ops-worker-config-'))
@@ -67,6 +70,7 @@ pgbouncer: { url: 'postgres://stats@pooler:6432/pgbouncer' }
 
   it('takes every secret from a file, by a variable or by a key', async () => {
     const secret = await fileWith('secret', 'a b: {c}\n')
+    const identity = await fileWith('identity', `# of the drills\n${IDENTITY}\n`)
     const url = await fileWith('webhook', 'https://hooks.example.com/T0/x\n')
     const secrets = SETTINGS.filter(({ isSecret }) => isSecret)
     expect(secrets.map(({ path }) => path.join('.'))).toEqual([
@@ -83,11 +87,12 @@ pgbouncer: { url: 'postgres://stats@pooler:6432/pgbouncer' }
       OPS_WORKER_PGBOUNCER_URL: 'postgres://stats@pooler/pgbouncer',
       ...Object.fromEntries(secrets.map(({ variable }) => [`${variable}_FILE`, secret])),
       OPS_WORKER_WEBHOOK_URL_FILE: url,
+      OPS_WORKER_DRILL_IDENTITY_FILE: identity,
     }
     const expected = {
       store: { secretAccessKey: 'a b: {c}' },
       postgres: { password: 'a b: {c}' },
-      drill: { password: 'a b: {c}', identity: 'a b: {c}' },
+      drill: { password: 'a b: {c}', identity: `# of the drills\n${IDENTITY}` },
       pgbouncer: { password: 'a b: {c}' },
       webhook: { url: 'https://hooks.example.com/T0/x', format: 'json', notify: 'failure' },
       status: { user: 'ops', password: 'a b: {c}' },
@@ -99,7 +104,7 @@ pgbouncer: { url: 'postgres://stats@pooler:6432/pgbouncer' }
 databases: [app]
 store: { url: 'file:///var/backups', secretAccessKeyFile: ${secret} }
 postgres: { url: 'postgres://backup@db/postgres', passwordFile: ${secret} }
-drill: { passwordFile: ${secret}, identityFile: ${secret} }
+drill: { passwordFile: ${secret}, identityFile: ${identity} }
 pgbouncer: { url: 'postgres://stats@pooler/pgbouncer', passwordFile: ${secret} }
 webhook: { urlFile: ${url} }
 status: { passwordFile: ${secret} }
@@ -122,11 +127,16 @@ status: { passwordFile: ${secret} }
     ['EXCLUDE', '"shop', /^exclude\.0: .*quotes are closed/],
     ['WEBHOOK_URL', 'hooks.example.com', /^webhook\.url .*https:/],
     ['WEBHOOK_URL', 'file:///etc/passwd', /^webhook\.url .*https:/],
-    ['WEBHOOK_FORMAT', 'json', /^webhook\.url .*https:/],
+    ['WEBHOOK_URL', 'https://user:hunter2@hooks.example.com', /^webhook\.url .*token in its path$/],
+    ['WEBHOOK_FORMAT', 'json', /^webhook\.url .*missing/],
     ['OBJECTIVES_BACKUP_AGE', 'soon', /^objectives\.backupAge .*duration/],
     ['TIME_ZONE', 'Mars/Olympus', /^timeZone .*Mars/],
     ['LISTEN', '8080', /^listen .*ADDRESS:PORT/],
     ['LISTEN', '127.0.0.1:99999', /^listen .*ADDRESS:PORT/],
+    ['BACKUP_RECIPIENTS', 'age1nothing', /^backup\.recipients\.0: "age1nothing" is no age recipient/],
+    ['DRILL_IDENTITY', 'hunter2', /^drill\.identity .*is no age identity/],
+    ['LEASE_TTL', '0s', /^lease\.ttl .*longer than 0s/],
+    ['RETRY_DELAY', '0s', /^retry\.delay .*longer than 0s/],
     ['LOG_LEVEL', 'loud', /^logLevel /],
     ['CONCURRENCY', '0', /^concurrency /],
     ['CONCURRENCY', 'two', /^concurrency /],
@@ -147,9 +157,9 @@ status: { passwordFile: ${secret} }
     ['POSTGRES_PASSWORD_FILE', '/nonexistent/secret', /^OPS_WORKER_POSTGRES_PASSWORD_FILE: ENOENT/],
     ['BACKUP_SHEDULE', '0 2 * * *', /^OPS_WORKER_BACKUP_SHEDULE: there is no such setting/],
   ])('refuses OPS_WORKER_%s=%s', async (name, value, problem) => {
-    expect(await problemsOf({ ...LEAST, [`OPS_WORKER_${name}`]: value })).toEqual([
-      expect.stringMatching(problem) as string,
-    ])
+    const problems = await problemsOf({ ...LEAST, [`OPS_WORKER_${name}`]: value })
+    expect(problems).toEqual([expect.stringMatching(problem) as string])
+    expect(problems[0]).not.toContain('hunter2')
   })
 
   it.each([

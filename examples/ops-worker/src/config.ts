@@ -10,10 +10,12 @@ import {
   text,
   timeZone,
   type Setting,
+  wait,
 } from '@ops/internal-config'
+import { errorMessage } from '@ops/internal-error'
 import { checkPattern } from '@ops/internal-jobs'
 import { openStore } from '@ops/object-store'
-import { parseConnectionUri } from '@ops/pg-backup'
+import { checkEncryption, parseConnectionUri, parseIdentities, webhookNotifier } from '@ops/pg-backup'
 import { parseConnectionUrl } from '@ops/pgbouncer-stats'
 import { parsePolicy } from '@ops/s3-retention'
 import { z } from 'zod'
@@ -24,9 +26,20 @@ const schedule = text(checkPattern)
 const postgresUrl = text(parseConnectionUri)
 const pattern = checkedText(checkDatabasePattern)
 
-const webhookUrl = z
-  .url({ protocol: /^https?$/, error: 'it must be https://… or http://…' })
-  .meta({ secret: true })
+const recipient = checkedText((text) => checkEncryption({ recipients: [text] }))
+const identity = secret.superRefine(complaintsOf(parseIdentities)).meta({ secret: true })
+const webhookUrl = secret.superRefine(complaintsOf((url) => webhookNotifier({ url }))).meta({ secret: true })
+
+/** What `check` throws at a secret is the problem; `checkedText` would make something of it that is no secret any more. */
+function complaintsOf(check: (text: string) => unknown) {
+  return (text: string, context: z.core.$RefinementCtx<string>): void => {
+    try {
+      check(text)
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: errorMessage(error) })
+    }
+  }
+}
 
 /** A section that has to be there: what must be in it is named then. */
 const MISSING = {} as never
@@ -43,7 +56,7 @@ const configSchema = z.strictObject({
   listen: listenAddress.prefault('127.0.0.1:8080'),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   concurrency: z.int().min(1).default(1),
-  shutdown: duration.prefault('30s'),
+  shutdown: wait.prefault('30s'),
   store: z
     .strictObject({
       url: checkedText(async (url) => (await openStore(url))[Symbol.asyncDispose]()),
@@ -61,7 +74,7 @@ const configSchema = z.strictObject({
       jitter: duration.prefault('0s'),
       jobs: z.int().min(1).default(1),
       globals: z.boolean().default(false),
-      recipients: z.array(name).min(1).optional(),
+      recipients: z.array(recipient).min(1).optional(),
     })
     .prefault({}),
   retention: z
@@ -78,7 +91,7 @@ const configSchema = z.strictObject({
       image: name.optional(),
       url: postgresUrl.optional(),
       password: secret.optional(),
-      identity: secret.optional(),
+      identity: identity.optional(),
       maxAge: duration.optional(),
       maxRecovery: duration.optional(),
     })
@@ -99,7 +112,7 @@ const configSchema = z.strictObject({
       file: name.optional(),
       caddy: z.url().optional(),
       caFile: name.optional(),
-      timeout: duration.prefault('10s'),
+      timeout: wait.prefault('10s'),
     })
     .prefault({}),
   pgbouncer: z
@@ -120,10 +133,10 @@ const configSchema = z.strictObject({
   discovery: z.strictObject({ schedule: schedule.prefault('*/5 * * * *') }).prefault({}),
   inventory: z.strictObject({ schedule: schedule.prefault('*/15 * * * *') }).prefault({}),
   lease: z
-    .strictObject({ ttl: duration.prefault('3m'), clockSkew: duration.prefault('30s') })
+    .strictObject({ ttl: wait.prefault('3m'), clockSkew: duration.prefault('30s') })
     .transform(({ ttl, clockSkew }) => ({ ttlMs: ttl, clockSkewMs: clockSkew }))
     .prefault({}),
-  retry: z.strictObject({ delay: duration.prefault('1m'), maxDelay: duration.prefault('1h') }).prefault({}),
+  retry: z.strictObject({ delay: wait.prefault('1m'), maxDelay: wait.prefault('1h') }).prefault({}),
 })
 
 export type Config = z.output<typeof configSchema>

@@ -20,6 +20,8 @@ function toPattern(text: string): string {
 export interface Databases {
   /** Those that are named, and those that were found. */
   readonly list: () => readonly string[]
+  /** That it is neither named nor was there at the last look; false as long as there was none. */
+  readonly isGone: (database: string) => boolean
   /** Looks which databases of the server match a pattern now; absent where there is no pattern. */
   readonly find?: (signal: AbortSignal) => Promise<void>
 }
@@ -32,9 +34,15 @@ export function createDatabases(
   const named = databases.filter((each) => !isPattern(each))
   const include = databases.filter(isPattern)
   let list = named
+  let hasLooked = false
   const find = async (signal: AbortSignal): Promise<void> => {
     const found = await listDatabases({ ...server, include, exclude: exclude.map(toPattern), signal })
     list = [...new Set([...named, ...found])]
+    hasLooked = true
   }
-  return { list: () => list, find: include.length === 0 ? undefined : find }
+  return {
+    list: () => list,
+    isGone: (database) => hasLooked && !list.includes(database),
+    find: include.length === 0 ? undefined : find,
+  }
 }

@@ -26,7 +26,9 @@ export async function serve(config: Config, { signal, env }: CliContext): Promis
   })
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const path = request.url?.split('?', 1)[0]
-    if (path === '/metrics') send(response, 200, await registry.metrics(), registry.contentType)
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      send(response.setHeader('allow', 'GET, HEAD'), 405, 'only GET and HEAD\n')
+    else if (path === '/metrics') send(response, 200, await registry.metrics(), registry.contentType)
     else if (path === '/healthz') send(response, 200, 'ok\n')
     else if (path === '/readyz') {
       const found = await ready()

@@ -36,7 +36,7 @@ export interface Worker extends AsyncDisposable {
   certificateReports(): readonly ProbeReport[]
 }
 
-/** Postponed jobs are looked at again after this, or sooner where leases are short. */
+/** Postponed jobs are looked at again after this, or sooner where leases are short; later on, less often. */
 const POSTPONE_MS = 5000
 
 /** Puts the packages together: one store, one registry, and the jobs. */
@@ -51,12 +51,13 @@ export async function openWorker({ config, env: allEnv, logger }: WorkerOptions)
     retention: createRetentionMetrics({ client, registry }),
   }
   const env = withoutSettings(allEnv)
-  const context: JobContext = { config, store, env, logger, metrics }
-  const records = storeRecords({ store, cluster, ...lease })
-  const postponeMs = Math.min(POSTPONE_MS, lease.ttlMs / 6)
-  const runner = createJobRunner({ ...config, records, postponeMs, registry, logger })
-
   const databases = createDatabases(config, { connection: config.postgres, env })
+  const context: JobContext = { config, store, databases, env, logger, metrics }
+  const records = storeRecords({ store, cluster, ...lease })
+  const maxDelay = lease.ttlMs / 6
+  const postpone = { delay: Math.min(POSTPONE_MS, maxDelay), maxDelay }
+  const runner = createJobRunner({ ...config, records, postpone, registry, logger })
+
   const certificates = opened.use(certificatesJob(registry, context))
   const lastBackup = (): number | undefined => {
     const ends = databases
@@ -66,11 +67,7 @@ export async function openWorker({ config, env: allEnv, logger }: WorkerOptions)
     return times.length === 0 ? undefined : Math.max(...times)
   }
   const retention = retentionJob(lastBackup, context)
-  const everywhere: Job[] = [
-    retention,
-    certificates,
-    inventoryJob({ databases: databases.list, lastRetention: () => records.read(retention) }, context),
-  ]
+  const everywhere: Job[] = [retention, certificates, inventoryJob(() => records.read(retention), context)]
   const { find } = databases
   if (find !== undefined) {
     const schedule = scheduleOf(context, config.discovery, 'databases')

@@ -48,7 +48,7 @@ export function startCli(args: readonly string[], env: NodeJS.ProcessEnv, cli: s
 }
 
 export interface ServingWorker extends StartedWorker {
-  get(path: string): Promise<{ status: number; body: string }>
+  get(path: string, method?: string): Promise<{ status: number; body: string }>
   /** The value of a series, named as in the exposition: `up{job="x"}`. */
   metric(series: string): Promise<number | undefined>
 }
@@ -62,8 +62,8 @@ export async function startWorker(env: NodeJS.ProcessEnv, cli?: string): Promise
   })
   await Promise.race([until(() => address() !== undefined), end])
   end.catch(() => undefined)
-  const get = async (path: string): Promise<{ status: number; body: string }> => {
-    const response = await fetch(`${address()}${path}`)
+  const get = async (path: string, method = 'GET'): Promise<{ status: number; body: string }> => {
+    const response = await fetch(`${address()}${path}`, { method })
     return { status: response.status, body: await response.text() }
   }
   return {

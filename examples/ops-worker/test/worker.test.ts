@@ -169,6 +169,9 @@ describe('a worker', () => {
       body: expect.stringContaining('<!doctype html>'),
     })
     expect(await first.get('/nothing')).toEqual({ status: 404, body: 'not found\n' })
+    for (const path of ['/metrics', '/healthz', '/readyz', '/', '/nothing'])
+      expect(await first.get(path, 'POST')).toEqual({ status: 405, body: 'only GET and HEAD\n' })
+    expect(await first.get('/healthz', 'HEAD')).toEqual({ status: 200, body: '' })
     first.kill('SIGTERM')
     expect(await first.ended).toMatchObject({ code: 0, stderr: '' })
 
@@ -188,6 +191,7 @@ describe('a worker', () => {
       OPS_WORKER_DATABASES: 'found_*',
       OPS_WORKER_EXCLUDE: 'found_not',
       OPS_WORKER_DISCOVERY_SCHEDULE: '* * * * * *',
+      OPS_WORKER_INVENTORY_SCHEDULE: '* * * * * *',
       OPS_WORKER_DRILL_SCHEDULE: 'never',
     }
     await postgres.createDatabase('found_1')
@@ -205,6 +209,10 @@ describe('a worker', () => {
     await until(
       async () => (await worker.metric(series('last_run_success', 'backup', 'found_1'))) === undefined,
     )
+    // Nobody is to be told again and again that its backups grow old.
+    const ofBackups = 'ops_backup_last_success_timestamp_seconds{cluster="main",database="found_'
+    await until(async () => (await worker.metric(`${ofBackups}1"}`)) === undefined)
+    expect(await worker.metric(`${ofBackups}2"}`)).toBeGreaterThan(0)
     expect(await backups('found_1')).toHaveLength(1)
     expect(await backups('found_not')).toEqual([])
     // A pattern that finds nothing is a failure, and what was found before stays.
@@ -254,7 +262,7 @@ describe('a worker', () => {
     expect(Math.max(...history.map(({ clientsWaiting }) => clientsWaiting))).toBe(1)
   })
 
-  it('tells a webhook of a backup that failed, and never shows its URL', async () => {
+  it('tells a webhook once of backups that fail, and of the one that ends it, and never shows its URL', async () => {
     const told: { readonly event: string; readonly database: string }[] = []
     const receiver = createServer((request, response) => {
       void text(request).then((body) => {
@@ -271,16 +279,19 @@ describe('a worker', () => {
     await writeFile(join(folder, 'url'), `http://127.0.0.1:${port}/T0/hunter2\n`)
     const worker = await start({
       ...env,
-      OPS_WORKER_DATABASES: 'gone',
+      OPS_WORKER_DATABASES: 'late',
       OPS_WORKER_DRILL_SCHEDULE: 'never',
+      OPS_WORKER_RETRY_MAX_DELAY: '500ms',
       OPS_WORKER_WEBHOOK_URL_FILE: join(folder, 'url'),
     })
-    await until(() => told.length > 0)
-    expect(told[0]).toMatchObject({
-      event: 'backup.failed',
-      database: 'gone',
-      error: { code: 'BACKUP_CONNECT_FAILED' },
-    })
+    const failures = `ops_worker_job_failures_total{job="backup",database="late",code="BACKUP_CONNECT_FAILED"}`
+    await until(async () => ((await worker.metric(failures)) ?? 0) >= 3)
+    await postgres.createDatabase('late')
+    await untilDone(worker, 'backup', 'late')
+    expect(told).toMatchObject([
+      { event: 'backup.failed', database: 'late', error: { code: 'BACKUP_CONNECT_FAILED' } },
+      { event: 'backup.succeeded', database: 'late' },
+    ])
     expect(worker.output() + (await worker.get('/api/v1/status')).body).not.toContain('hunter2')
   })
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import type { Command } from 'commander'
-import { parseDurationMs, parseInteger, UsageError, type CliContext } from '@ops/internal-cli'
+import { Option, type Command } from 'commander'
+import { parseInteger, parseTimerMs, UsageError, type CliContext } from '@ops/internal-cli'
 import type { ProbeOptions } from './probe.ts'
 import { createTlsSettings, type TlsSettings } from './tls-settings.ts'
 import { createTrustStore, type TrustStore } from './trust.ts'
@@ -38,7 +38,9 @@ export function addProbeFlags(command: Command): Command {
       'a renewal is due this long before expiry (default: a third of the lifetime)',
       days,
     )
-    .option('--timeout <duration>', 'for each address', parseDurationMs, 10_000)
+    .addOption(
+      new Option('--timeout <duration>', 'for each address').argParser(parseTimerMs).default(10_000, '10s'),
+    )
     .option('-4, --ipv4', 'only IPv4 addresses')
     .option('-6, --ipv6', 'only IPv6 addresses')
     .option('--ca <file>', "trust this CA bundle instead of the machine's own")

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import type { Command } from 'commander'
-import { parseDurationMs, UsageError, type CliContext } from '@ops/internal-cli'
+import { Option, type Command } from 'commander'
+import { parseTimerMs, UsageError, type CliContext } from '@ops/internal-cli'
 import { errorMessage } from '@ops/internal-error'
 import { addProbeFlags, probeOptions, type ProbeFlags } from './cli-probe-flags.ts'
 import { createDiscovery, type DiscoveredTargets } from './discovery.ts'
@@ -43,16 +43,20 @@ export function addServeCommand(program: Command, context: CliContext): void {
       [],
     )
     .option('--allow-private', 'let host patterns, and names found by --sans, lead to private addresses')
-    .option(
-      '--interval <duration>',
-      'between two probes of a target, varied by a tenth, and between two questions to Caddy',
-      parseDurationMs,
-      600_000,
+    .addOption(
+      new Option(
+        '--interval <duration>',
+        'between two probes of a target, varied by a tenth, and between two questions to Caddy',
+      )
+        .argParser(parseTimerMs)
+        .default(600_000, '10m'),
     )
   addProbeFlags(command)
     .addHelpText('after', SERVE_HELP)
     .action((flags: ServeFlags) => serve(flags, context))
 }
+
+const LEAST_INTERVAL_MS = 1000
 
 const SERVE_HELP = `
 Nothing is probed on request but what --target, --targets, --caddy and --allow name.
@@ -64,6 +68,8 @@ Examples:
   $ cert-probe serve --config blackbox.yml --allow '*.example.com:443' --listen 0.0.0.0:9115`
 
 async function serve(flags: ServeFlags, context: CliContext): Promise<void> {
+  if (flags.interval < LEAST_INTERVAL_MS)
+    throw new UsageError('--interval must be 1s or longer: each target is probed so often')
   const { host, port } = parseListen(flags.listen)
   const options = await probeOptions(flags, context)
   const modules =

@@ -115,7 +115,10 @@ export function createExporter(options: ExporterOptions = {}): Exporter {
   }
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<Answer> => {
     const url = new URL(request.url ?? '/', 'http://exporter')
-    if (request.method !== 'GET') return { status: 405, body: 'only GET\n' }
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.setHeader('allow', 'GET, HEAD')
+      return { status: 405, body: 'only GET and HEAD\n' }
+    }
     if (url.pathname === '/metrics') {
       return metricsAnswer([
         ...monitorMetrics(options.monitor?.reports() ?? []),

@@ -167,6 +167,18 @@ describe('/probe', () => {
   })
 })
 
+it('answers GET and HEAD alone', async () => {
+  await using exporter = createExporter({ port: 0, modules: await defaultModules(trust) })
+  const address = await exporter.start()
+  for (const path of ['/metrics', '/-/healthy', '/probe?target=localhost', '/']) {
+    const url = `http://127.0.0.1:${address.port}${path}`
+    const post = await fetch(url, { method: 'POST' })
+    expect([path, post.status, post.headers.get('allow')]).toEqual([path, 405, 'GET, HEAD'])
+    const [head, get] = await Promise.all([fetch(url, { method: 'HEAD' }), fetch(url)])
+    expect([path, head.status, await head.text()]).toEqual([path, get.status, ''])
+  }
+})
+
 describe('a way into the network', () => {
   it('is closed: nothing may be asked for that was not named', async () => {
     expect((await ask({}, `/probe?module=tcp&target=localhost:${port}`)).status).toBe(403)

@@ -9,11 +9,12 @@ import {
   textWidth,
   truncate,
 } from './format.ts'
-import { parseBytes, parseDurationMs, parseInteger } from './parse.ts'
+import { parseBytes, parseDurationMs, parseInteger, parseTimerMs } from './parse.ts'
 
 describe('sizes', () => {
   it.each([
     [0, '0 B'],
+    [11.7056, '12 B'],
     [1023, '1023 B'],
     [1536, '1.5 KiB'],
     [1024 ** 2 - 1, '1.0 MiB'],
@@ -59,6 +60,11 @@ describe('durations', () => {
 
   it.each(['5', '5 weeks', '-3s', ''])('%j is refused', (text) => {
     expect(() => parseDurationMs(text)).toThrow('duration such as')
+  })
+
+  it('that a timer waits are no longer than Node.js can wait', () => {
+    expect(parseTimerMs('20d')).toBe(1_728_000_000)
+    expect(() => parseTimerMs('21d')).toThrow('20d or less')
   })
 })
 

@@ -11,5 +11,5 @@ export {
   tableWidth,
   type Column,
 } from './format.ts'
-export { parseBytes, parseDurationMs, parseInteger } from './parse.ts'
+export { parseBytes, parseDurationMs, parseInteger, parseTimerMs } from './parse.ts'
 export { createProgressLine, type Progress, type ProgressLine } from './progress-line.ts'

@@ -30,3 +30,14 @@ export function parseDurationMs(text: string): number {
     throw new InvalidArgumentError('It must be a duration such as 500ms, 30s, 10m, 2h or 7d.')
   return Number(match[1]) * DURATION_FACTORS[match[2]!]!
 }
+
+/** Node.js takes a timer beyond 24.8 days for one of 1 ms; and an interval may be varied by a tenth. */
+const LONGEST_TIMER_DAYS = 20
+
+/** As {@link parseDurationMs}, for what a timer waits. */
+export function parseTimerMs(text: string): number {
+  const milliseconds = parseDurationMs(text)
+  if (milliseconds > LONGEST_TIMER_DAYS * DURATION_FACTORS['d']!)
+    throw new InvalidArgumentError(`It must be ${LONGEST_TIMER_DAYS}d or less.`)
+  return milliseconds
+}

@@ -1,6 +1,14 @@
 import { PassThrough } from 'node:stream'
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createProgressLine, progressFields, type Progress } from './progress-line.ts'
+
+beforeEach(() => {
+  vi.stubEnv('TERM', 'xterm')
+})
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
 
 interface Screen {
   readonly stream: NodeJS.WriteStream
@@ -141,5 +149,16 @@ describe('elsewhere', () => {
     line.update({ doing: 'halfway', done: 1024, total: 2048 })
     line.clear()
     expect(take()).toBe('halfway  50 %  1.0 KiB of 2.0 KiB\n')
+  })
+
+  it('is also a terminal that cannot rewrite a line', () => {
+    vi.stubEnv('TERM', 'dumb')
+    const { stream, take } = screen(80)
+    let now = 0
+    const line = createProgressLine(stream, () => now)
+    now = 10_000
+    line.update({ doing: 'halfway' })
+    line.clear()
+    expect(take()).toBe('halfway\n')
   })
 })

@@ -29,14 +29,14 @@ const TERMINAL_INTERVAL_MS = 100
 const PLAIN_INTERVAL_MS = 10_000
 
 /**
- * On a terminal the line is rewritten in place, with as much as fits. Elsewhere (a log file, cron) a
- * plain line appears every ten seconds, and none at all for a job that is done before that.
+ * On a terminal the line is rewritten in place, with as much as fits. Elsewhere (a log file, cron, a
+ * terminal that calls itself dumb) a plain line appears every ten seconds, and none at all for a job that is done before that.
  */
 export function createProgressLine(
   stream: NodeJS.WriteStream = process.stderr,
   now: () => number = Date.now,
 ): ProgressLine {
-  const onTerminal = stream.isTTY
+  const onTerminal = stream.isTTY && process.env['TERM'] !== 'dumb'
   const intervalMs = onTerminal ? TERMINAL_INTERVAL_MS : PLAIN_INTERVAL_MS
   const elapsed = stopwatch(now)
   let shownAt = onTerminal ? Number.NEGATIVE_INFINITY : now()

@@ -22,8 +22,11 @@ export interface CliContext {
   /** Aborted by SIGINT, SIGTERM or SIGHUP. A second signal ends the process at once. */
   readonly signal: AbortSignal
   readonly env: NodeJS.ProcessEnv
-  /** Writes data for programs to stdout, awaiting a slow reader. */
-  print(text: string): Promise<void>
+  /**
+   * Writes data for programs to stdout, awaiting a slow reader. Never rejects: what is being done goes on
+   * to its end where stdout fails. `false` says that nothing more will be read.
+   */
+  print(text: string): Promise<boolean>
   /**
    * Writes one JSON document and a newline to stdout. Its type has to be named: `printJson<ListOutput>(rows)`,
    * one of the package's `json-output.ts`, from which the published schemas are made.
@@ -66,17 +69,16 @@ export function runCli(moduleUrl: string, definition: CliDefinition): void {
 
 async function execute(definition: CliDefinition): Promise<number> {
   const signals = trapSignals()
-  // A reader that went away (`| head`) is not an error worth a stack trace.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.failed)
-  })
+  const output = watchOutput()
+  // A terminal that was closed, or a log on a full disk, must not end a backup before it has cleaned up.
+  process.stderr.on('error', () => undefined)
   let exitCode: number = EXIT.done
   const context: CliContext = {
     signal: signals.signal,
     env: process.env,
-    print,
-    printJson: (value) => print(`${JSON.stringify(value, exactly, 2)}\n`),
-    printEvent: (event) => print(`${JSON.stringify(event, exactly)}\n`),
+    print: output.print,
+    printJson: async (value) => void (await output.print(`${JSON.stringify(value, exactly, 2)}\n`)),
+    printEvent: async (event) => void (await output.print(`${JSON.stringify(event, exactly)}\n`)),
     say: (line) => void process.stderr.write(`${line}\n`),
     next: (what, command) => {
       if (!process.stderr.isTTY || ['--quiet', '--json'].some((flag) => process.argv.includes(flag))) return
@@ -92,19 +94,26 @@ async function execute(definition: CliDefinition): Promise<number> {
     .version(definition.version)
     .exitOverride()
     .showSuggestionAfterError()
-    .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 100, 100), sortSubcommands: false })
+    .configureHelp({ helpWidth: Math.min(process.stdout.columns || 100, 100), sortSubcommands: false })
     .configureOutput({
       // Of several lines (`(Did you mean …?)`) one is made, as of every error.
       outputError: (text) => complain(definition, usageMessage(text), context),
     })
   definition.build(program, context)
-  addCompletion(program, print)
+  addCompletion(program, output.print)
   inheritSettings(program)
 
-  try {
-    await program.parseAsync(process.argv)
-    return exitCode
-  } catch (error) {
+  const run = async (): Promise<number> => {
+    try {
+      await program.parseAsync(process.argv)
+      return exitCode
+    } catch (error) {
+      return await fail(error)
+    } finally {
+      signals.release()
+    }
+  }
+  const fail = async (error: unknown): Promise<number> => {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return EXIT.done
       await tellPrograms({ code: 'BAD_USAGE', message: usageMessage(error.message) }, context)
@@ -116,15 +125,26 @@ async function execute(definition: CliDefinition): Promise<number> {
       await tellPrograms({ code: 'ABORTED', message }, context)
       return 128 + constants.signals[signals.received]
     }
+    // What was piped into stdout fails with it.
+    if (error === output.failure()) return exitCode
     await reportError(definition, error, context)
     return exitCodeFor(definition, error)
-  } finally {
-    signals.release()
   }
+
+  const code = await run()
+  await output.print('')
+  const failure = output.failure()
+  // A reader that went away (`| head`) has what it wanted.
+  if (failure === undefined || failure.code === 'EPIPE') return code
+  complain(definition, `cannot write to stdout: ${errorMessage(failure)} [${failure.code}]`, context)
+  return code === EXIT.done ? EXIT.failed : code
 }
 
 /** Subcommands get the parent's `exitOverride` and output settings, which commander does not pass on by itself. */
 function inheritSettings(program: Command): void {
+  // `(default: [])` and `(default: "")` say less than nothing in a help text.
+  for (const option of program.options)
+    if (option.defaultValue?.length === 0) option.defaultValueDescription = 'none'
   for (const command of program.commands) {
     command.copyInheritedSettings(program)
     inheritSettings(command)
@@ -194,9 +214,28 @@ function trapSignals(): TrappedSignals {
   }
 }
 
-async function print(text: string): Promise<void> {
-  if (process.stdout.write(text)) return
-  await new Promise<void>((resolve) => process.stdout.once('drain', resolve))
+interface Output {
+  readonly print: (text: string) => Promise<boolean>
+  /** Why stdout cannot be written to any more. */
+  readonly failure: () => NodeJS.ErrnoException | undefined
+}
+
+function watchOutput(): Output {
+  let failure: NodeJS.ErrnoException | undefined
+  process.stdout.on('error', (error) => {
+    failure ??= error
+  })
+  return {
+    failure: () => failure,
+    print: (text) =>
+      new Promise((resolve) => {
+        if (failure !== undefined) return resolve(false)
+        process.stdout.write(text, (error) => {
+          failure ??= error ?? undefined
+          resolve(failure === undefined)
+        })
+      }),
+  }
 }
 
 /** A bigint as a JSON number, exact also beyond 2^53. */

@@ -164,6 +164,17 @@ describe.each(BINS)('$name', { timeout: 240_000 }, (bin) => {
     expect(help.every(({ text }) => !text.includes('\u001B'))).toBe(true)
   })
 
+  it('gives defaults as they are typed, and none that are empty', () => {
+    const lines = help.flatMap(({ command, text }) =>
+      text
+        .replaceAll(/\n {10,}/g, ' ')
+        .split('\n')
+        .map((line) => `${command}: ${line}`),
+    )
+    const misleading = /<(?:duration|percent)>.*\(default: [\d.]+\)|\(default: (?:\[\]|"")/
+    expect(lines.filter((line) => misleading.test(line))).toEqual([])
+  })
+
   it('has --json wherever there is a result', () => {
     const without = help
       .filter(({ text, commands }) => !/^ +--json\b/m.test(text) && !commands.has('completion'))
@@ -228,6 +239,18 @@ describe.each(BINS)('$name', { timeout: 240_000 }, (bin) => {
     const { event, error } = JSON.parse(stdout) as { event: string; error: { code: string; message: string } }
     expect([code, event, error.code]).toEqual([1, 'failed', bin.code])
     expect(stderr).toBe(`${name}: ${error.message} [${error.code}]\n`)
+  })
+
+  it('says that stdout cannot be written to, and ends as it would where stderr cannot', async (context) => {
+    needs(context, existsSync('/dev/full'), 'there is no /dev/full on this machine')
+    const onFull = (redirection: string, args: readonly string[]): Promise<Run> =>
+      start('/bin/sh', ['-c', `exec "$@" ${redirection}/dev/full`, 'sh', process.execPath, ...args], {})
+    const { code, stderr } = await onFull('>', [programOf(name), '--help'])
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^\S+: cannot write to stdout: .* \[ENOSPC\]\n$/),
+    ])
+    expect((await onFull('2>', [programOf(name), ...failing(bin)])).code).toBe(bin.exitCode ?? 1)
   })
 
   it('has colours on a terminal only, and none with NO_COLOR', async (context) => {

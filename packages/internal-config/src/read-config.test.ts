@@ -1,16 +1,16 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
-import { duration, listenAddress, name, secret, timeZone } from './fields.ts'
+import { listenAddress, name, secret, timeZone, wait } from './fields.ts'
 import { readConfig, type ReadConfig } from './read-config.ts'
 import { settingsOf } from './settings.ts'
 
 const schema = z.strictObject({
   hosts: z.array(name).default(['localhost']),
   listen: listenAddress.prefault('127.0.0.1:80'),
-  pace: duration.prefault('30s'),
+  pace: wait.prefault('30s'),
   zone: timeZone.prefault('UTC'),
   login: z.strictObject({ user: name, password: secret, retries: z.int().default(3) }).optional(),
 })
@@ -60,8 +60,8 @@ describe('a configuration', () => {
     })
   })
 
-  it('takes a secret from a file, by a variable or by a key, without the line break at its end', async () => {
-    const password = await fileWith('password', 'p: [w\n')
+  it('takes a secret from a file, by a variable or by a key, without the line breaks at its end', async () => {
+    const password = await fileWith('password', 'p: [w\r\n\n')
     const file = await fileWith('by-key.yaml', `login: { user: u, passwordFile: ${password} }`)
     for (const read$ of [read({}, file), read({ APP_LOGIN_USER: 'u', APP_LOGIN_PASSWORD_FILE: password })])
       expect((await read$).config?.login?.password).toBe('p: [w')
@@ -91,10 +91,57 @@ describe('a configuration', () => {
     expect(problems).toEqual(expect.arrayContaining(expected))
   })
 
-  it('that is no YAML is told of without what stands in it', async () => {
-    const file = await fileWith('leak.yaml', 'login: { password: hunter2, user: [hunter2 }')
-    const { problems = [] } = await read({}, file)
+  it.each([
+    'login: { password: hunter2, user: [hunter2 }',
+    'login: { user: u, password: *hunter2 }',
+    'login:\n  user: u\n  password: !hunter2',
+    'login:\n  user: u\n  password: |hunter2',
+    'login:\n  user: u\n  password: >hunter2',
+    'login:\n  user: u\n  password: @hunter2',
+    'login:\n  user: u\n  password: "x"hunter2',
+  ])('that is no YAML is told of without what stands in it: %s', async (text) => {
+    const warnings: string[] = []
+    const listen = ({ message }: Error): void => void warnings.push(message)
+    process.on('warning', listen)
+    onTestFinished(() => void process.off('warning', listen))
+    const { problems = [] } = await read({}, await fileWith('leak.yaml', text))
+    // Warnings are told in the next turn.
+    await new Promise((resolve) => setImmediate(resolve))
     expect(problems).toHaveLength(1)
-    expect(problems[0]).not.toContain('hunter2')
+    expect([...problems, ...warnings].join('\n')).not.toContain('hunter2')
+  })
+
+  it('says what is the matter with a file that should have a secret in it', async () => {
+    const [good, empty, dir] = [
+      await fileWith('good', 'x'),
+      await fileWith('empty', '\n'),
+      join(folder, 'dir'),
+    ]
+    await mkdir(dir)
+    const user = { APP_LOGIN_USER: 'u' }
+    const missing = 'login.password (APP_LOGIN_PASSWORD): it is missing'
+    const byVariable = (file: string) => read({ ...user, APP_LOGIN_PASSWORD_FILE: file })
+    expect((await byVariable(empty)).problems).toEqual([
+      `APP_LOGIN_PASSWORD_FILE: ${empty} is empty`,
+      missing,
+    ])
+    expect((await byVariable(dir)).problems).toEqual([
+      `APP_LOGIN_PASSWORD_FILE: ${dir} is a folder; Docker makes one where the file to mount is missing`,
+      missing,
+    ])
+    const both = { ...user, APP_LOGIN_PASSWORD: 'y', APP_LOGIN_PASSWORD_FILE: good }
+    expect((await read(both)).problems).toEqual([
+      'APP_LOGIN_PASSWORD_FILE: APP_LOGIN_PASSWORD is set too; leave one',
+    ])
+    const file = await fileWith('both.yaml', `login: { user: u, password: y, passwordFile: ${good} }`)
+    expect((await read({}, file)).problems).toEqual([
+      'login.passwordFile: login.password is there too; leave one',
+    ])
+  })
+
+  it.each(['0s', '25d'])('has nothing that is waited for as long as %s', async (pace) => {
+    expect((await read({ APP_PACE: pace })).problems).toEqual([
+      'pace (APP_PACE): it must be longer than 0s and not longer than 24d',
+    ])
   })
 })

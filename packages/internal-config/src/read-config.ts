@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { errorMessage } from '@ops/internal-error'
-import { parse } from 'yaml'
+import { LineCounter, parse, parseDocument } from 'yaml'
 import type { z } from 'zod'
 import { settingsOf, type Setting } from './settings.ts'
 
@@ -39,14 +39,31 @@ type Section = Record<string, unknown>
 
 async function readYaml(file: string, problems: string[]): Promise<Section> {
   try {
-    const content: unknown = parse(await readFile(file, 'utf8')) ?? {}
+    const content = parseYaml(await readFile(file, 'utf8')) ?? {}
     if (isSection(content)) return content
     problems.push(`${file}: it must be a mapping of keys to values`)
   } catch (error) {
-    // Beyond its first line, the parser's message repeats the file, which may have a secret in it.
-    problems.push(`${file}: ${errorMessage(error).split('\n')[0]}`)
+    problems.push(`${file}: ${errorMessage(error)}`)
   }
   return {}
+}
+
+/** The parser's own messages and warnings repeat what stands there, which may be a secret. */
+function parseYaml(text: string): unknown {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  const [wrong] = [...document.errors, ...document.warnings]
+  if (wrong !== undefined) {
+    const { line, col } = lines.linePos(wrong.pos[0])
+    throw new Error(
+      `line ${line}, column ${col} is no YAML (${wrong.code}); put quotes around a text that has signs in it`,
+    )
+  }
+  try {
+    return document.toJS()
+  } catch {
+    throw new Error('it has an alias of nothing in it; put quotes around a text that begins with *')
+  }
 }
 
 /** `passwordFile: /run/secrets/x` is `password` with what is in that file. */
@@ -61,7 +78,10 @@ async function readSecretFiles(
     const file = parent?.[key]
     if (!isSecret || parent === undefined || file === undefined) continue
     delete parent[key]
-    const secret = await readSecret(file, [...path.slice(0, -1), key].join('.'), problems)
+    const where = [...path.slice(0, -1), key].join('.')
+    if (parent[path.at(-1)!] !== undefined)
+      problems.push(`${where}: ${path.join('.')} is there too; leave one`)
+    const secret = await readSecret(file, where, problems)
     if (secret !== undefined) parent[path.at(-1)!] = secret
   }
 }
@@ -84,6 +104,8 @@ async function readEnvironment(
     if (isSecret) known.add(`${variable}_FILE`)
     const text = env[variable]
     const file = isSecret ? env[`${variable}_FILE`] : undefined
+    if (text !== undefined && file !== undefined)
+      problems.push(`${variable}_FILE: ${variable} is set too; leave one`)
     if (text !== undefined) setAt(raw, path, valueOf(text, setting))
     else if (file !== undefined) {
       const secret = await readSecret(file, `${variable}_FILE`, problems)
@@ -98,11 +120,15 @@ async function readEnvironment(
 
 async function readSecret(file: unknown, where: string, problems: string[]): Promise<string | undefined> {
   try {
-    return (await readFile(String(file), 'utf8')).replace(/\r?\n$/, '')
+    const text = (await readFile(String(file), 'utf8')).replace(/[\r\n]+$/, '')
+    if (text !== '') return text
+    problems.push(`${where}: ${String(file)} is empty`)
   } catch (error) {
-    problems.push(`${where}: ${errorMessage(error)}`)
-    return undefined
+    const isFolder = (error as NodeJS.ErrnoException).code === 'EISDIR'
+    const problem = `${String(file)} is a folder; Docker makes one where the file to mount is missing`
+    problems.push(`${where}: ${isFolder ? problem : errorMessage(error)}`)
   }
+  return undefined
 }
 
 /** Texts as they are, lists by their commas, numbers and booleans as in YAML; what is no YAML is left to the schema. */

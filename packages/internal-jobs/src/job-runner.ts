@@ -5,8 +5,9 @@ import { createJobMetrics } from './job-metrics.ts'
 import type { JobRecords } from './job-records.ts'
 import type { Job, JobRecord, JobRef } from './job.ts'
 import { createRunningJobs, type RunningJob } from './running-jobs.ts'
+import type { Retry } from './retry.ts'
 import { runSchedule, type Clock } from './scheduler.ts'
-import { createTurns, type Retry } from './turns.ts'
+import { createTurns } from './turns.ts'
 
 export interface JobRunnerOptions {
   /** Where workers leave word of what they did, and take turns: see `storeRecords`. */
@@ -15,7 +16,7 @@ export interface JobRunnerOptions {
   readonly concurrency: number
   readonly retry: Retry
   /** When to look again at a job that another worker is at, or that has nothing to work on yet. */
-  readonly postponeMs: number
+  readonly postpone: Retry
   /** Gets `ops_worker_job_…`. */
   readonly registry: Registry
   readonly logger: Logger
@@ -27,7 +28,7 @@ export interface JobRunnerOptions {
 export interface JobRunner {
   /** Gives every job its turn whenever it is due, until the signal aborts and what runs has ended. Jobs may come and go. */
   run(jobs: () => readonly Job[], signal: AbortSignal): Promise<void>
-  /** Runs one job whether or not it is due. Rejects when it cannot: see `Turns`. */
+  /** Runs one job whether or not it is due. That it cannot be run is a failed run; rejects with the signal's reason alone. */
   runNow(job: Job, signal: AbortSignal): Promise<JobRecord>
   /** The last run that this worker heard of. */
   readonly lastRun: (job: JobRef) => JobRecord | undefined
@@ -42,7 +43,7 @@ const MACHINE_CLOCK: Clock = {
 }
 
 export function createJobRunner(options: JobRunnerOptions): JobRunner {
-  const { registry, postponeMs, logger, clock = MACHINE_CLOCK } = options
+  const { registry, postpone, logger, clock = MACHINE_CLOCK } = options
   const metrics = createJobMetrics(registry)
   const running = createRunningJobs()
   const turns = createTurns({ ...options, metrics, running, now: () => clock.now() })
@@ -51,8 +52,11 @@ export function createJobRunner(options: JobRunnerOptions): JobRunner {
       runSchedule({
         jobs,
         takeTurn: (job) => turns.take(job, { signal }),
-        postponeMs,
-        onGone: metrics.forget,
+        postpone,
+        onGone: (job) => {
+          metrics.forget(job)
+          job.gone?.()
+        },
         clock,
         logger,
         signal,

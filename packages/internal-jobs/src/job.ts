@@ -10,7 +10,7 @@ export interface JobRef {
 
 export interface Job extends JobRef {
   readonly schedule: Schedule
-  /** Looked at again whenever a job of this kind has ended. */
+  /** Looked at again whenever a job of this kind has ended, about the same database where it is about one. */
   readonly after?: string
   /** What it finds out lives in this process: every worker runs it for itself. */
   readonly isLocal?: boolean
@@ -20,7 +20,9 @@ export interface Job extends JobRef {
   /** What an error of `run` means; see {@link FailureKind}. @default it failed */
   judge?(error: unknown): FailureKind
   /** Told when it was due and did not get as far as to run: the store is away, say. */
-  couldNotRun?(error: unknown): void
+  couldNotRun?(error: unknown, context: Pick<RunContext, 'before'>): void
+  /** Told when it is no longer among the jobs, and its last run has ended. */
+  gone?(): void
 }
 
 /**
@@ -30,6 +32,8 @@ export interface Job extends JobRef {
 export type FailureKind = 'failed' | 'final' | 'postponed'
 
 export interface RunContext {
+  /** How the last run went, in whichever worker. */
+  readonly before: JobRecord | undefined
   readonly signal: AbortSignal
   readonly onProgress: (progress: JobProgress) => void
 }
@@ -64,10 +68,19 @@ export function nameOf({ kind, database }: JobRef): string {
   return database === undefined ? kind : `${kind} ${database}`
 }
 
+/** Clocks that are about right differ by less. */
+const WRONG_CLOCK_MS = 3_600_000
+
+/** What happens later than this was noted while a clock was wrong, and says nothing. */
+export function isFuture(time: number, now: number): boolean {
+  return time > now + WRONG_CLOCK_MS
+}
+
 /** When a job is due next; not later than `now` when it is due. `Infinity` is never. */
 export function dueAt({ schedule }: Job, record: JobRecord | undefined, now: number): number {
   const last = schedule.last(now)
-  if (last !== undefined && (record === undefined || Date.parse(record.slot) < last)) return last
+  const done = record === undefined ? -Infinity : Date.parse(record.slot)
+  if (last !== undefined && (done < last || isFuture(done, now))) return last
   const retryAt = record?.retryAt === undefined ? Infinity : Date.parse(record.retryAt)
   return Math.min(retryAt, schedule.next(now) ?? Infinity)
 }

@@ -1,22 +1,18 @@
 import { errorMessage } from '@ops/internal-error'
 import { isBackupError, type Logger } from '@ops/pg-backup'
 import type { JobMetrics } from './job-metrics.ts'
-import { localRecords, type JobRecords } from './job-records.ts'
-import { dueAt, nameOf, type Job, type JobRecord, type JobRef } from './job.ts'
+import { localRecords, type JobLease, type JobRecords } from './job-records.ts'
+import { dueAt, isFuture, nameOf, type Job, type JobProgress, type JobRecord, type JobRef } from './job.ts'
 import { createLane } from './lane.ts'
+import { delayAfter, type Retry } from './retry.ts'
 import type { RunningJobs } from './running-jobs.ts'
-
-/** A failed run is tried again after `delay`, then after twice as long each time, up to `maxDelay`; in ms. */
-export interface Retry {
-  readonly delay: number
-  readonly maxDelay: number
-}
 
 export interface TurnsOptions {
   /** Of the jobs that workers share. */
   readonly records: JobRecords
   /** Shared jobs at a time. */
   readonly concurrency: number
+  /** Of a failed run. */
   readonly retry: Retry
   readonly metrics: JobMetrics
   readonly running: RunningJobs
@@ -44,8 +40,8 @@ export interface Turns {
    * Runs a job if it is due. Whether it is, its record says, and says again once the lease is held: so of
    * several workers one runs it, and one that was down for days knows what it missed.
    *
-   * A run that fails is a result. Rejects with `BACKUP_LEASE_HELD`, with an error that the job calls
-   * `postponed`, or with the signal's reason.
+   * A run that fails is a result. Rejects with the signal's reason, and when it is not forced with
+   * `BACKUP_LEASE_HELD` or an error that the job calls `postponed`.
    */
   take(job: Job, options: TakeOptions): Promise<Turn>
   /** The last run that this worker heard of. */
@@ -64,15 +60,17 @@ export function createTurns(options: TurnsOptions): Turns {
     const startedAt = now()
     const slot = slotAt(job, startedAt)
     let before = known.get(nameOf(job))
+    const isPostponed = (error: unknown): boolean => isHeld(error) || job.judge?.(error) === 'postponed'
     try {
-      before = await records.read(job)
-      if (!isDue(before)) return { record: before, hasRun: false }
+      const record = await records.read(job)
+      if (!isDue(record)) return { record, hasRun: false }
+      before = latest(record, before)
       if (records === local) return await underLease()
       return await lane(underLease)
     } catch (error) {
       signal.throwIfAborted()
-      if (isHeld(error) || job.judge?.(error) === 'postponed') throw error
-      job.couldNotRun?.(error)
+      if (isPostponed(error) && !isForced) throw error
+      if (!isPostponed(error)) job.couldNotRun?.(error, { before })
       return { record: failure({ job, slot, startedAt, before, error }), hasRun: true }
     }
 
@@ -81,7 +79,7 @@ export function createTurns(options: TurnsOptions): Turns {
       await using lease = await records.lease(job, signal)
       const record = await records.read(job)
       if (!isDue(record)) return { record, hasRun: false }
-      const turn = await run(job, record, isForced, lease.signal)
+      const turn = await run(job, { before: latest(record, before), isForced, lease, signal })
       try {
         await lease.confirm()
         await records.write(job, turn.record!)
@@ -94,25 +92,22 @@ export function createTurns(options: TurnsOptions): Turns {
     }
   }
 
-  const run = async (
-    job: Job,
-    before: JobRecord | undefined,
-    isForced: boolean,
-    signal: AbortSignal,
-  ): Promise<Turn> => {
+  const run = async (job: Job, { before, isForced, lease, signal }: RunOptions): Promise<Turn> => {
     const startedAt = now()
     const slot = slotAt(job, startedAt)
-    const doneAt = isForced ? undefined : await job.doneSince?.(new Date(slot), signal)
-    if (doneAt !== undefined) {
+    const doneAt = isForced ? undefined : await job.doneSince?.(new Date(slot), lease.signal)
+    if (doneAt !== undefined && !isFuture(doneAt.getTime(), startedAt)) {
       const record = success({ job, slot, startedAt }, 'was done already')
       return { record: { ...record, lastSuccessAt: doneAt.toISOString() }, hasRun: false }
     }
     metrics.running(job, true)
     running.start(job, startedAt)
     try {
-      await job.run({ signal, onProgress: (progress) => running.progress(job, progress) })
+      const onProgress = (progress: JobProgress): void => running.progress(job, progress)
+      await job.run({ before, signal: lease.signal, onProgress })
       return { record: success({ job, slot, startedAt }, 'done'), hasRun: true }
     } catch (error) {
+      // That the worker stops is no failure; that the lease was lost is one.
       signal.throwIfAborted()
       if (job.judge?.(error) === 'postponed') throw error
       return { record: failure({ job, slot, startedAt, before, error }), hasRun: true }
@@ -130,8 +125,7 @@ export function createTurns(options: TurnsOptions): Turns {
     const finishedAt = now()
     const times = { slot: iso(slot), startedAt: iso(startedAt), finishedAt: iso(finishedAt) }
     const failures = before?.slot === times.slot ? before.failures + 1 : 1
-    const delay = Math.min(retry.maxDelay, retry.delay * 2 ** (failures - 1))
-    const retryAt = job.judge?.(error) === 'final' ? undefined : iso(finishedAt + delay)
+    const retryAt = job.judge?.(error) === 'final' ? undefined : iso(finishedAt + delayAfter(failures, retry))
     const { code } = error as { code?: unknown }
     const reason = { code: typeof code === 'string' ? code : 'UNKNOWN', message: errorMessage(error) }
     logger.error({ job: nameOf(job), slot: times.slot, ...reason, retryAt }, 'failed')
@@ -153,6 +147,13 @@ export function createTurns(options: TurnsOptions): Turns {
   }
 }
 
+interface RunOptions {
+  readonly before: JobRecord | undefined
+  readonly isForced: boolean
+  readonly lease: JobLease
+  readonly signal: AbortSignal
+}
+
 interface Run {
   readonly job: Job
   readonly slot: number
@@ -162,6 +163,12 @@ interface Run {
 interface FailedRun extends Run {
   readonly before: JobRecord | undefined
   readonly error: unknown
+}
+
+/** What is in the store, or what this worker knows and could not store. */
+function latest(stored: JobRecord | undefined, known: JobRecord | undefined): JobRecord | undefined {
+  if (stored === undefined || known === undefined) return stored ?? known
+  return stored.finishedAt < known.finishedAt ? known : stored
 }
 
 /** What a run at this time is for; a job that is not due by any slot runs for itself. */

@@ -1,6 +1,8 @@
 import fc from 'fast-check'
+import { BackupError } from '@ops/pg-backup'
 import type { Registry } from '@prometheus-io/client'
 import { describe, expect, it } from 'vitest'
+import type { JobRecords } from '../src/job-records.ts'
 import { nameOf, type Job } from '../src/job.ts'
 import { cronSchedule, type Schedule } from '../src/schedule.ts'
 import {
@@ -145,6 +147,41 @@ describe('the schedule', () => {
     expect(runs.map(({ startedAt }) => startedAt)).toEqual([START, START + 100 * HOUR])
   })
 
+  it('misses no slot after a clock that was ahead by a month was set right', async () => {
+    const clock = simulatedClock()
+    const runs: Run[] = []
+    const jobOf = jobFactory(clock, runs, () => ({ minutes: 5 }))
+    const job = jobOf(0, 'backup', 'app', cron('0 2 * * *', 'app'))
+    const shared = sharedRecords(clock)
+    const worker = startSimulated(() => () => [job], { clock, shared })
+    await clock.advanceTo(START + HOUR)
+    clock.set(clock.now() + 30 * 24 * HOUR)
+    await clock.advanceTo(clock.now() + 26 * HOUR)
+    const wrong = runs.splice(0)
+    expect(wrong.length).toBeGreaterThan(1)
+    clock.set(START + 3 * HOUR)
+    await clock.advanceTo(START + 75 * HOUR)
+    await worker.stop()
+    // It is noticed within a minute.
+    expect(runs.map(({ startedAt }) => (startedAt - START) / MINUTE)).toEqual([
+      181,
+      26 * 60,
+      50 * 60,
+      74 * 60,
+    ])
+  })
+
+  it('takes what a worker did whose clock is a little ahead for done', async () => {
+    const clock = simulatedClock()
+    const runs: Run[] = []
+    const jobOf = jobFactory(clock, runs, () => ({ minutes: 0 }))
+    const job = jobOf(0, 'retention', undefined, { last: () => START + MINUTE, next: () => undefined })
+    const worker = startSimulated(() => () => [job], { clock, shared: sharedRecords(clock) })
+    await clock.advanceTo(START + 2 * HOUR)
+    await worker.stop()
+    expect(runs).toHaveLength(1)
+  })
+
   it('tries a failed run again, later each time, until it succeeds or the next slot comes', async () => {
     const clock = simulatedClock()
     const runs: Run[] = []
@@ -187,11 +224,108 @@ describe('the schedule', () => {
     )
   })
 
+  it('waits longer each time when its lease is refused, though its record can be read', async () => {
+    const clock = simulatedClock()
+    const refusedAt: number[] = []
+    const shared: JobRecords = {
+      ...sharedRecords(clock),
+      lease: async () => {
+        refusedAt.push((clock.now() - START) / MINUTE)
+        throw new BackupError('BACKUP_STORE_FAILED', 'it may be read, and not written to')
+      },
+    }
+    const job = jobFactory(clock, [], () => ({ minutes: 0 }))(0, 'backup', 'app', cron('0 2 * * *', 'app'))
+    const told: (number | undefined)[] = []
+    const worker = startSimulated(
+      () => () => [{ ...job, couldNotRun: (_error, { before }) => void told.push(before?.failures) }],
+      { clock, shared },
+    )
+    await clock.advanceTo(START + 100 * MINUTE)
+    await worker.stop()
+    expect(refusedAt).toEqual([0, 1, 3, 7, 15, 31, 63])
+    expect(told).toEqual([undefined, 1, 2, 3, 4, 5, 6])
+  })
+
+  it('looks at a drill again when the backup that it waits for is there, and says only once that it waits', async () => {
+    const clock = simulatedClock()
+    const runs: Run[] = []
+    const jobOf = jobFactory(clock, runs, () => ({ minutes: 5 * 60 }))
+    const backups = ['a', 'b'].map((name) => jobOf(0, 'backup', name, cron('0 0 * * *', name)))
+    const drill = jobFactory(clock, runs, () => ({ minutes: 0 }))(0, 'drill', 'a', cron('0 0 * * *', 'a'))
+    const tooEarly = new Error('there is no backup yet')
+    const waiting: Job = {
+      ...drill,
+      after: 'backup',
+      judge: (error) => (error === tooEarly ? 'postponed' : 'failed'),
+      run: async (context) => {
+        if (!runs.some(({ outcome }) => outcome === 'done')) throw tooEarly
+        await drill.run(context)
+      },
+    }
+    const worker = startSimulated(() => () => [...backups, waiting], { clock, shared: sharedRecords(clock) })
+    await clock.advanceTo(START + 6 * HOUR)
+    await worker.stop()
+    expect(runs.find(({ job }) => job === 'drill a')?.startedAt).toBe(START + 5 * HOUR)
+    expect(worker.logged).toEqual(['not now', 'done', 'done', 'done'])
+  })
+
+  it('takes a lease that was lost for one failed run, and tries again', async () => {
+    const clock = simulatedClock()
+    const records = sharedRecords(clock)
+    let lose = true
+    const shared: JobRecords = {
+      ...records,
+      lease: async (job, signal) => {
+        if (!lose) return await records.lease(job, signal)
+        lose = false
+        const lost = new BackupError('BACKUP_LEASE_LOST', 'another one took it')
+        const nothing = async (): Promise<void> => undefined
+        const confirm = (): Promise<void> => Promise.reject(lost)
+        return { signal: AbortSignal.abort(lost), confirm, [Symbol.asyncDispose]: nothing }
+      },
+    }
+    const runs: Run[] = []
+    const job = jobFactory(clock, runs, () => ({ minutes: 5 }))(0, 'backup', 'app', cron('0 2 * * *', 'app'))
+    let couldNotRun = 0
+    const worker = startSimulated(() => () => [{ ...job, couldNotRun: () => void couldNotRun++ }], {
+      clock,
+      shared,
+    })
+    await clock.advanceTo(START + HOUR)
+    const text = await worker.registry.metrics()
+    await worker.stop()
+    expect(runs.map(({ outcome }) => outcome)).toEqual(['aborted', 'done'])
+    expect(couldNotRun).toBe(0)
+    expect(text).toContain('failures_total{job="backup",database="app",code="BACKUP_LEASE_LOST"} 1')
+  })
+
+  it('takes what keeps a job that is asked for from running for a failed run', async () => {
+    const clock = simulatedClock()
+    const shared = sharedRecords(clock)
+    const job = jobFactory(clock, [], () => ({ minutes: 0 }))(0, 'backup', 'app', cron('0 2 * * *', 'app'))
+    const { signal } = new AbortController()
+    await using _held = await shared.lease(job, signal)
+    const worker = startSimulated(() => () => [], { clock, shared })
+    expect(await worker.runner.runNow(job, signal)).toMatchObject({ error: { code: 'BACKUP_LEASE_HELD' } })
+    const early: Job = {
+      ...job,
+      kind: 'drill',
+      judge: () => 'postponed',
+      run: () => Promise.reject(new BackupError('BACKUP_NOT_FOUND', 'there is none')),
+    }
+    expect(await worker.runner.runNow(early, signal)).toMatchObject({ error: { code: 'BACKUP_NOT_FOUND' } })
+    await worker.stop()
+  })
+
   it('takes in jobs that come, and lets go of those that went, with their series', async () => {
     const clock = simulatedClock()
     const runs: Run[] = []
     const jobOf = jobFactory(clock, runs, () => ({ minutes: 1 }))
-    const [old, fresh] = ['old', 'fresh'].map((name) => jobOf(0, 'backup', name, cron('0 * * * *', name)))
+    const gone: string[] = []
+    const [old, fresh] = ['old', 'fresh'].map((name): Job => {
+      const job = jobOf(0, 'backup', name, cron('0 * * * *', name))
+      return { ...job, gone: () => void gone.push(name) }
+    })
     let jobs: readonly Job[] = []
     const look: Job = {
       kind: 'databases',
@@ -214,6 +348,7 @@ describe('the schedule', () => {
       ['backup fresh', 3],
       ['backup fresh', 4],
     ])
+    expect(gone).toEqual(['old'])
     expect(text).toMatch(/last_run_success\{job="backup",database="fresh"\} 1/)
     expect(text).not.toMatch(/(?<!_total)\{job="backup",database="old"\}/)
   })

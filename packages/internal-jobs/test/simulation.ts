@@ -13,11 +13,13 @@ const LEASE_TTL = 3 * MINUTE
 /** Time that passes only when everything that runs waits for it. */
 export interface SimulatedClock extends Clock {
   advanceTo(time: number): Promise<void>
+  /** Somebody sets the clock; what sleeps sleeps no longer and no shorter for it. */
+  set(time: number): void
 }
 
 export function simulatedClock(start: number = START): SimulatedClock {
   let now = start
-  const sleepers = new Set<{ readonly at: number; readonly wake: () => void }>()
+  const sleepers = new Set<{ at: number; readonly wake: () => void }>()
   const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
   return {
     now: () => now,
@@ -43,6 +45,10 @@ export function simulatedClock(start: number = START): SimulatedClock {
         now = Math.max(now, next.at)
         next.wake()
       }
+      now = time
+    },
+    set(time) {
+      for (const each of sleepers) each.at += time - now
       now = time
     },
   }
@@ -75,7 +81,7 @@ export function sharedRecords(clock: Clock, isAway: () => boolean = () => false)
         signal,
         confirm: async () => ask(),
         async [Symbol.asyncDispose]() {
-          lease.expiresAt = signal.reason === KILLED ? clock.now() + LEASE_TTL : clock.now()
+          lease.expiresAt = signal.reason === KILLED ? clock.now() + LEASE_TTL : -Infinity
         },
       }
     },
@@ -87,6 +93,9 @@ export const KILLED: Error = new Error('killed')
 
 export interface SimulatedWorker {
   readonly registry: Registry
+  readonly runner: JobRunner
+  /** What was logged, at info and above. */
+  readonly logged: string[]
   stop(reason?: Error): Promise<void>
 }
 
@@ -97,25 +106,25 @@ export function startSimulated(
 ): SimulatedWorker {
   const registry = new Registry()
   const stopping = new AbortController()
+  const logged: string[] = []
+  const log = (_fields: object, message: string): void => void logged.push(message)
   const runner = createJobRunner({
     records: shared,
     concurrency,
     retry: { delay: MINUTE, maxDelay: HOUR },
-    postponeMs: 30_000,
+    postpone: { delay: 30_000, maxDelay: 30_000 },
     registry,
-    logger: { debug: nothing, info: nothing, warn: nothing, error: nothing },
+    logger: { debug: () => undefined, info: log, warn: log, error: log },
     clock,
   })
   const done = runner.run(jobsOf(runner.lastRun), stopping.signal)
   return {
     registry,
+    runner,
+    logged,
     stop: (reason = new Error('stopped')) => {
       stopping.abort(reason)
       return done
     },
   }
-}
-
-function nothing(): void {
-  // Nobody reads the log of a simulation.
 }

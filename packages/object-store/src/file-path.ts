@@ -39,7 +39,7 @@ export async function realRoot({ folder, url }: Root): Promise<string> {
   }
   throw new ObjectStoreError(
     'STORE_NO_BUCKET',
-    `the folder of ${url} does not exist; make it, or mount what should be there`,
+    `there is no folder at ${url}; make it, or mount what should be there`,
     {
       details: { url },
     },

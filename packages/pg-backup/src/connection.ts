@@ -171,8 +171,8 @@ export function connectionEnvironment(
  */
 export function describeConnection(connection: PgConnection, base: NodeJS.ProcessEnv = process.env): string {
   const environment = connectionEnvironment(connection, base)
-  const host = environment['PGHOST'] ?? environment['PGHOSTADDR'] ?? 'the local socket'
-  const port = environment['PGPORT'] ?? '5432'
+  const host = environment['PGHOST'] || environment['PGHOSTADDR'] || 'the local socket'
+  const port = environment['PGPORT'] || '5432'
   const user = environment['PGUSER']
   const database = environment['PGDATABASE'] ?? user
   return [

@@ -21,7 +21,17 @@ export interface BackupKeys {
 /** Begins the name of the age format in manifests, and the header of every age file. */
 export const AGE_FORMAT = 'age-encryption.org/v1'
 
-/** Checks recipients or passphrase before anything else is done. Throws `BACKUP_BAD_OPTIONS`, which never repeats a secret. */
+/**
+ * Checks recipients or passphrase, as `createBackup` does before anything else. Throws `BACKUP_BAD_OPTIONS`, which
+ * never repeats a secret.
+ *
+ * @example
+ * ```ts
+ * import { checkEncryption } from '@ops/pg-backup'
+ *
+ * checkEncryption({ recipients: ['age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p'] })
+ * ```
+ */
 export function checkEncryption(encryption: BackupEncryption): void {
   if (encryption.passphrase !== undefined) {
     if (encryption.passphrase === '') throw badOption('the passphrase is empty')

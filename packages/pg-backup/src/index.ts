@@ -33,7 +33,7 @@ export {
   type CreateBackupOptions,
 } from './create-backup.ts'
 export type { BackupCompression, Compression, CompressionAlgorithm } from './compression.ts'
-export { parseIdentities, type BackupEncryption, type BackupKeys } from './encryption.ts'
+export { checkEncryption, parseIdentities, type BackupEncryption, type BackupKeys } from './encryption.ts'
 export { digestDatabase, type DigestDatabaseOptions } from './digest-database.ts'
 export type {
   BackupAttempt,

@@ -55,6 +55,8 @@ export interface BackupMetrics extends Required<BackupHooks> {
    * last attempt of this process stays until the store has a later one, for not every failure leaves a trace there.
    */
   show(found: StoreMetrics): void
+  /** Takes away what is shown of a database that is no longer backed up; its counters stay. */
+  forget(database: { readonly cluster: string; readonly database: string }): void
 }
 
 type Database = Pick<BackupMeasures, 'cluster' | 'database'>
@@ -113,9 +115,12 @@ export function createBackupMetrics<Registry>({
     registers,
   })
 
+  const ofNewest = [lastSuccess, duration, rawBytes, storedBytes, rows]
+  const ofAttempt = [lastAttempt, lastAttemptSuccess, inProgress]
   const all = new Map<string, Known>()
+  const nameOf = ({ cluster, database }: Database): string => JSON.stringify([cluster, database])
   const known = ({ cluster, database }: Database): Known => {
-    const name = JSON.stringify([cluster, database])
+    const name = nameOf({ cluster, database })
     const each = all.get(name) ?? {
       labels: { cluster, database },
       running: 0,
@@ -164,9 +169,9 @@ export function createBackupMetrics<Registry>({
       const isOlder = (database: Database): boolean => known(database).changedAt < Date.parse(asOf)
       for (const { labels, running, changedAt, attemptedAt } of all.values()) {
         if (changedAt >= Date.parse(asOf) || running > 0) continue
-        for (const each of [lastSuccess, duration, rawBytes, storedBytes, rows]) each.remove(labels)
+        for (const each of ofNewest) each.remove(labels)
         if (attemptedAt !== undefined) continue
-        for (const each of [lastAttempt, lastAttemptSuccess, inProgress]) each.remove(labels)
+        for (const each of ofAttempt) each.remove(labels)
       }
       for (const backup of backups.filter(isOlder)) showNewest(backup)
       for (const attempt of attempts.filter(isOlder)) {
@@ -176,6 +181,10 @@ export function createBackupMetrics<Registry>({
         inProgress.set(labels, Math.max(running, Number(attempt.inProgress)))
         if (attempt.succeeded !== undefined) lastAttemptSuccess.set(labels, Number(attempt.succeeded))
       }
+    },
+    forget({ cluster, database }) {
+      all.delete(nameOf({ cluster, database }))
+      for (const each of [...ofNewest, ...ofAttempt]) each.remove({ cluster, database })
     },
   }
 }

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { stripVTControlCharacters } from 'node:util'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -49,6 +51,19 @@ describe('in a crontab, with --quiet,', () => {
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toMatch(/^pg-backup: .*permission denied.*; .*\[BACKUP_DUMP_FAILED\]\n$/)
   })
+})
+
+it('a backup is made to its end where nobody reads what it says', async () => {
+  await using place = await temporaryStore()
+  const env = { OPS_STORE: place.store.url }
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../src/cli.ts'), 'create', '--json'], {
+    env: { PATH: process.env['PATH'], ...server.env('app'), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  child.stdout.destroy()
+  child.stderr.destroy()
+  expect(await once(child, 'exit')).toEqual([0, null])
+  expect(JSON.parse((await run(['list', '--json'], env)).stdout)).toHaveLength(1)
 })
 
 /** Each line is held against the published schema by `startCli`. */

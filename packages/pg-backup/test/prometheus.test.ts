@@ -220,6 +220,20 @@ describe.each([
     expect(newestGood(await read())).toEqual(NEWEST_GOOD.map(() => undefined))
   })
 
+  it('show nothing but counters of a database that they are told to forget', async () => {
+    await using place = await temporaryStore()
+    const { store } = place
+    const { metrics, read } = start()
+    await backUp('app', { store, hooks: [metrics] })
+    await expect(backUp('app', { store, hooks: [metrics], ...abortedWhenPublishing() })).rejects.toThrow(
+      'stopped',
+    )
+    metrics.forget({ cluster: 'main', database: 'app' })
+    const shown = (await read()).split('\n').filter((line) => line.includes('database="app"'))
+    expect(shown.filter((line) => !line.startsWith('ops_backup_failures_total'))).toEqual([])
+    expect(shown).toContain('ops_backup_failures_total{cluster="main",database="app",code="ABORTED"} 1')
+  })
+
   it('have no rows where none were counted', async () => {
     await using place = await temporaryStore()
     const { metrics, read } = start()

@@ -1,5 +1,6 @@
 /** Commands about configuration: lint, size, userlist, auth-query. */
 import { EXIT, formatTable, parseInteger, printable, UsageError, type CliContext } from '@ops/internal-cli'
+import { errorMessage } from '@ops/internal-error'
 import type { Command } from 'commander'
 import { readFileSync } from 'node:fs'
 import { Client } from 'pg'
@@ -7,6 +8,7 @@ import { generateAuthQuery } from './auth-query.ts'
 import { connectionFrom, postgresFrom } from './cli-target.ts'
 import { describeSettings, LATEST_VERSION } from './config-settings.ts'
 import { openConsole } from './console.ts'
+import { PgBouncerStatsError } from './error.ts'
 import type {
   AuthQueryOutput,
   LintOutput,
@@ -301,7 +303,13 @@ function readUserlist(file: string): string {
 async function credentialsFromPostgres({ env }: CliContext): Promise<Credential[]> {
   const client = new Client({ database: env['PGDATABASE'] ?? 'postgres', connectionTimeoutMillis: 10_000 })
   client.on('error', () => undefined)
-  await client.connect()
+  await client.connect().catch((cause: unknown) => {
+    throw new PgBouncerStatsError(
+      'PGBOUNCER_CREDENTIALS_UNREADABLE',
+      `cannot connect to PostgreSQL: ${errorMessage(cause)}; check the PG* variables`,
+      { cause },
+    )
+  })
   try {
     return await readCredentials(client)
   } finally {

@@ -1,7 +1,7 @@
 /** Commands about a running PgBouncer: show, diagnose, top, check. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { EXIT, parseDurationMs, parseInteger, UsageError, type CliContext } from '@ops/internal-cli'
-import type { Command } from 'commander'
+import { EXIT, parseInteger, parseTimerMs, UsageError, type CliContext } from '@ops/internal-cli'
+import { Option, type Command } from 'commander'
 import { checkPooling } from './check-pooling.ts'
 import { withClient } from './pooling-client.ts'
 import { readPostgresLimits } from './postgres-limits.ts'
@@ -24,7 +24,11 @@ export function addLiveCommands(program: Command, context: CliContext): void {
     .description('read SHOW commands, as JSON')
     .argument('[names...]', `which: ${Object.keys(SHOW_COMMANDS).join(', ')}`)
     .option(...URL_OPTION)
-    .option('--timeout <duration>', 'for everything together', parseDurationMs, 10_000)
+    .addOption(
+      new Option('--timeout <duration>', 'for everything together')
+        .argParser(parseTimerMs)
+        .default(10_000, '10s'),
+    )
     .option('--json', 'tell of a failure in JSON on stdout too; everything else is JSON anyway')
     .addHelpText(
       'after',
@@ -47,7 +51,11 @@ export function addLiveCommands(program: Command, context: CliContext): void {
     .command('diagnose')
     .description('say what is wrong; exit code 3 with findings')
     .option(...URL_OPTION)
-    .option('--interval <duration>', 'between two looks; 0s for one look only', parseDurationMs, 2000)
+    .addOption(
+      new Option('--interval <duration>', 'between two looks; 0s for one look only')
+        .argParser(parseTimerMs)
+        .default(2000, '2s'),
+    )
     .option(
       '--postgres-connections <n>',
       "PostgreSQL's max_connections less what is reserved",
@@ -94,7 +102,9 @@ export function addLiveCommands(program: Command, context: CliContext): void {
     .command('top')
     .description('watch pools in the terminal, those that wait longest first')
     .option(...URL_OPTION)
-    .option('--interval <duration>', 'between two looks', parseDurationMs, 1000)
+    .addOption(
+      new Option('--interval <duration>', 'between two looks').argParser(parseTimerMs).default(1000, '1s'),
+    )
     .option('--count <n>', 'stop after so many', parseInteger(1))
     .addHelpText('after', '\nCtrl-C ends it.\n\nExample:\n  $ pgbouncer-stats top --interval 5s')
     .action(async (options: { url?: string; interval: number; count?: number }) => {
@@ -158,7 +168,8 @@ async function top(
     const { columns, rows } = process.stdout
     const [width, height] = columns > 0 && rows > 0 ? [columns, rows] : [120, 50]
     const text = renderTop({ now, findings, width, height, ...(before === undefined ? {} : { before }) })
-    await context.print(isTerminal ? `\u001B[H\u001B[2J${text}` : `${text}\n\n`)
+    const isRead = await context.print(isTerminal ? `\u001B[H\u001B[2J${text}` : `${text}\n\n`)
+    if (!isRead) return
     before = now
   }
 }

@@ -1,5 +1,5 @@
-import { parseDurationMs, parseInteger, UsageError, type CliContext } from '@ops/internal-cli'
-import type { Command } from 'commander'
+import { parseInteger, parseTimerMs, UsageError, type CliContext } from '@ops/internal-cli'
+import { Option, type Command } from 'commander'
 import type { Compat } from './collect-metrics.ts'
 import { connectionFrom, namedTargets, targetsFromFile } from './cli-target.ts'
 import { createExporter, type ExporterOptions } from './serve.ts'
@@ -41,7 +41,9 @@ export function addServeCommand(program: Command, context: CliContext): void {
     .option('--host <address>', 'listen on; 0.0.0.0 for all of this machine', '127.0.0.1')
     .option('--port <port>', 'listen on', parseInteger(0, 65_535), 9127)
     .option('--compat <version>', 'names of prometheus-community 0.10, 0.12, or both', 'both')
-    .option('--timeout <duration>', 'for one scrape', parseDurationMs, 5000)
+    .addOption(
+      new Option('--timeout <duration>', 'for one scrape').argParser(parseTimerMs).default(5000, '5s'),
+    )
     .option(
       '--applications-top <n>',
       'count clients of the n applications that have most',

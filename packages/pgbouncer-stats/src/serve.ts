@@ -73,7 +73,7 @@ export function createExporter(options: ExporterOptions): Exporter {
 
   const answer = async (request: IncomingMessage): Promise<Answer> => {
     const url = new URL(request.url ?? '/', 'http://exporter')
-    if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'only GET\n')
+    if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'only GET and HEAD\n')
     const timeoutMs = scrapeTimeoutMs(
       request.headers['x-prometheus-scrape-timeout-seconds'],
       collect.timeoutMs,
@@ -142,6 +142,7 @@ function respond(
   { status, contentType, body }: Answer,
 ): void {
   const length = body.reduce((sum, { length: bytes }) => sum + bytes, 0)
+  if (status === 405) response.setHeader('allow', 'GET, HEAD')
   response.writeHead(status, { 'content-type': contentType, 'content-length': length })
   if (request.method !== 'HEAD') for (const chunk of body) response.write(chunk)
   response.end()

@@ -97,7 +97,8 @@ describe('the exporter', () => {
     const { port } = await exporter.start()
     expect(await fetchText(port, '/nothing')).toMatchObject({ status: 404 })
     expect(await fetchText(port, '//')).toMatchObject({ status: expect.any(Number) as number })
-    expect((await fetch(`http://127.0.0.1:${port}/metrics`, { method: 'POST' })).status).toBe(405)
+    const post = await fetch(`http://127.0.0.1:${port}/metrics`, { method: 'POST' })
+    expect([post.status, post.headers.get('allow')]).toEqual([405, 'GET, HEAD'])
     expect(await fetchText(port, '/healthz')).toMatchObject({ status: 200, text: 'ok\n' })
   })
 

@@ -19,7 +19,7 @@ describe.each([
     })
     const lines = async (): Promise<string[]> =>
       (await registry.metrics()).split('\n').filter((line) => line.startsWith('ops_restore_verify_'))
-    return { record: ours.record.bind(ours), lines }
+    return { record: ours.record.bind(ours), forget: ours.forget.bind(ours), lines }
   }
 
   it('show a drill that proved its backup', async () => {
@@ -49,6 +49,16 @@ describe.each([
     expect(shown).toContain(`ops_restore_verify_last_attempt_timestamp_seconds${labels} ${at + 100}`)
     expect(shown).toContain(`ops_restore_verify_last_attempt_success${labels} 0`)
     expect(shown).toContain(`ops_restore_verify_mismatches${labels} 2`)
+  })
+
+  it('show nothing of a database that they are told to forget, until it is drilled again', async () => {
+    const { record, forget, lines } = metrics()
+    record({ report: sampleReport('proven') })
+    const before = await lines()
+    forget({ cluster: 'main', database: 'shop' })
+    expect(await lines()).toEqual([])
+    record({ report: sampleReport('proven') })
+    expect(await lines()).toEqual(before)
   })
 
   it('show one that could not be run, and take of an older one only that it succeeded', async () => {

@@ -16,6 +16,7 @@ interface GaugeOptions<Registry> {
 
 interface Gauge {
   set(labels: Labels, value: number): void
+  remove(labels: Labels): void
 }
 
 /** The part of `prom-client`, or of `@prometheus-io/client`, that is used. Pass the whole module. */
@@ -40,6 +41,8 @@ export type DrillOutcome =
 export interface RestoreVerifyMetrics {
   /** Shows the outcome of a drill; one that is older than what is shown only counts as a success. */
   record(outcome: DrillOutcome): void
+  /** Takes away what is shown of a database that is no longer drilled. */
+  forget(database: Pick<BackupRef, 'cluster' | 'database'>): void
 }
 
 /**
@@ -83,6 +86,7 @@ export function createRestoreVerifyMetrics<Registry>({
   const tables = gauge('tables', 'Tables in the backup that was drilled last.')
   const mismatches = gauge('mismatches', 'Differences that the last drill found.')
   const [attempts, successes] = [new Map<string, number>(), new Map<string, number>()]
+  const phases = new Set<string>()
 
   /** Whether `at` is later than what is shown, and then shows it. */
   function isNews(shown: Map<string, number>, timestamp: Gauge, labels: Labels, at: number): boolean {
@@ -107,11 +111,20 @@ export function createRestoreVerifyMetrics<Registry>({
       if (report.verdict === 'proven') isNews(successes, lastSuccess, labels, at)
       if (!isNews(attempts, lastAttempt, labels, at)) return
       succeeded.set(labels, report.verdict === 'proven' ? 1 : 0)
-      for (const { phase, durationMs } of report.phases)
-        duration.set({ ...labels, phase: phase.replaceAll(' ', '_') }, durationMs / 1000)
+      for (const { phase: words, durationMs } of report.phases) {
+        const phase = words.replaceAll(' ', '_')
+        phases.add(phase)
+        duration.set({ ...labels, phase }, durationMs / 1000)
+      }
       rows.set(labels, report.totals.rows)
       tables.set(labels, report.totals.tables)
       mismatches.set(labels, report.differences.length)
+    },
+    forget({ cluster, database }) {
+      const labels = { cluster, database }
+      for (const shown of [attempts, successes]) shown.delete(JSON.stringify(labels))
+      for (const each of [lastSuccess, lastAttempt, succeeded, rows, tables, mismatches]) each.remove(labels)
+      for (const phase of phases) duration.remove({ ...labels, phase })
     },
   }
 }

@@ -9,6 +9,18 @@ const own = (path: string): string => fileURLToPath(new URL(`../${path}`, import
 
 const readme = await readFile(own('README.md'), 'utf8')
 
+/** Arguments by which Node.js takes it to be another time: the README's days do not move on. */
+function clockAt(time: string): string[] {
+  const program = `
+    const ahead = Date.now() - Date.parse('${time}')
+    const { now } = Date
+    globalThis.Date = class extends Date {
+      static now = () => now() - ahead
+      constructor(...args) { super(...(args.length > 0 ? args : [now() - ahead])) }
+    }`
+  return ['--import', `data:text/javascript,${encodeURIComponent(program)}`]
+}
+
 it("runs the README's example, on a folder", async () => {
   await using folder = await createBackupFolder()
   for (let age = 0; age < 5; age += 1) await folder.writeSet(new Date(Date.now() - age * 86_400_000 - 60_000))
@@ -32,6 +44,7 @@ it('prints the plan that the README shows', async () => {
     await folder.writeSet(new Date(`${day}T02:00:00Z`))
   const [, command, shown] = /```\n\$ s3-retention (.*)\n([\s\S]*?)```/.exec(readme)!
   const args = command!.replace('file:///var/backups/postgres', `file://${folder.path}`).split(' ')
-  const { stdout } = await promisify(execFile)(process.execPath, [own('src/cli.ts'), ...args])
+  const run = [...clockAt('2026-11-21T12:00:00Z'), own('src/cli.ts'), ...args]
+  const { stdout } = await promisify(execFile)(process.execPath, run)
   expect(stdout).toBe(shown)
 })

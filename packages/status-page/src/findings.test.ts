@@ -129,6 +129,13 @@ describe.each<[string, Finding[], Finding['severity'], string]>([
   })
 })
 
+it('what could not be read leads nowhere, all else to where the page says more', () => {
+  const found = findProblems({ ...sampleStatus('trouble'), problems: [{ source: 'store', message: 'away' }] })
+  expect(found.filter(({ section }) => section === undefined).map(({ subject }) => subject)).toEqual([
+    'store',
+  ])
+})
+
 it('what is worse comes first', () => {
   const severities = findProblems(sampleStatus('trouble')).map(({ severity }) => severity)
   expect(severities).toEqual(severities.toSorted())

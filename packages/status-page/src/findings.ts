@@ -1,9 +1,16 @@
 import { lastBackup, lastProof, newestDrill } from './freshness.ts'
 import { duration, plural } from './words.ts'
-import type { CertificateStatus, DatabaseStatus, PoolerStatus, RetentionOutlook, Status } from './status.ts'
+import type {
+  CertificateStatus,
+  DatabaseStatus,
+  JobFailure,
+  PoolerStatus,
+  RetentionOutlook,
+  Status,
+} from './status.ts'
 
 export type Severity = 'critical' | 'warning'
-export type SectionName = 'databases' | 'running' | 'pools' | 'certificates' | 'retention'
+export type SectionName = 'databases' | 'pools' | 'certificates' | 'retention'
 
 /** One thing that somebody has to look at. */
 export interface Finding {
@@ -11,18 +18,22 @@ export interface Finding {
   /** What it is about: `main/shop`. */
   readonly subject: string
   readonly message: string
-  /** Where the page shows more of it. */
-  readonly section: SectionName
+  /** Where the page shows more of it; absent where nothing could be read. */
+  readonly section?: SectionName
 }
 
 /** From here on a waiting client is worth a word, and then somebody's sleep. */
-const LONG_WAIT_SECONDS = 1
-const TOO_LONG_WAIT_SECONDS = 10
+export const LONG_WAIT_SECONDS = 1
+export const TOO_LONG_WAIT_SECONDS = 10
 
 /** Everything that is not as it must be, what is worse first. */
 export function findProblems(status: Status): Finding[] {
   const found = [
-    ...status.problems.map(({ source, message }) => critical('running', source, message)),
+    ...status.problems.map(({ source, message }) => ({
+      severity: 'critical' as const,
+      subject: source,
+      message,
+    })),
     ...status.databases.flatMap((database) => databaseFindings(database, status.takenAt)),
     ...status.poolers.flatMap(poolFindings),
     ...status.certificates.flatMap(certificateFindings),
@@ -32,7 +43,7 @@ export function findProblems(status: Status): Finding[] {
 }
 
 function databaseFindings(status: DatabaseStatus, takenAt: string): Finding[] {
-  const subject = `${status.cluster}/${status.database}`
+  const subject = subjectOf(status)
   const found: Finding[] = []
   const say = (severity: Severity, message: string): void =>
     void found.push({ severity, subject, message, section: 'databases' })
@@ -62,12 +73,21 @@ function databaseFindings(status: DatabaseStatus, takenAt: string): Finding[] {
   const took = drilled?.drill.recoverySeconds ?? 0
   if (promised !== undefined && took > promised)
     say('warning', `the last recovery took ${duration(took)}; ${duration(promised)} were promised`)
-  for (const { job, at, message } of status.failures)
-    say('warning', `the last ${job} failed (${at.slice(0, 16).replace('T', ' ')} UTC): ${message}`)
+  for (const failure of status.failures) say('warning', failureText(failure))
   const gaps = status.calendar.filter(({ state }) => state === 'gap').length
   if (gaps > 0)
     say('warning', `${plural(gaps, 'day')} of the retention window ${gaps === 1 ? 'has' : 'have'} no backup`)
   return found
+}
+
+/** What a finding calls a database: `main/shop`. */
+export function subjectOf({ cluster, database }: Pick<DatabaseStatus, 'cluster' | 'database'>): string {
+  return `${cluster}/${database}`
+}
+
+/** `the last backup failed (2026-11-21 03:00 UTC): …`. */
+export function failureText({ job, at, message }: JobFailure): string {
+  return `the last ${job} failed (${at.slice(0, 16).replace('T', ' ')} UTC): ${message}`
 }
 
 function poolFindings({ name, pools }: PoolerStatus): Finding[] {
@@ -107,8 +127,4 @@ function retentionFindings({ refused }: RetentionOutlook): Finding[] {
     message: reason,
     section: 'retention',
   }))
-}
-
-function critical(section: SectionName, subject: string, message: string): Finding {
-  return { severity: 'critical', subject, message, section }
 }

@@ -6,6 +6,7 @@ export const SCRIPT = `
 'use strict'
 const main = document.querySelector('main')
 const live = document.querySelector('.live')
+let asOf = live.textContent
 
 function lay(old, fresh) {
   if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName || old.id !== fresh.id) {
@@ -40,9 +41,7 @@ function show(state, words) {
   live.textContent = words
 }
 
-const events = new EventSource('events')
-events.addEventListener('sections', ({ data }) => {
-  const { order, changed, takenAt } = JSON.parse(data)
+function update({ order, changed, takenAt, title }) {
   for (const section of [...main.children]) if (!order.includes(section.id)) section.remove()
   order.forEach((id, index) => {
     const old = document.getElementById(id)
@@ -52,8 +51,21 @@ events.addEventListener('sections', ({ data }) => {
       else lay(old, fresh)
     }
   })
-  show('live', 'live, as of ' + takenAt)
-})
-events.addEventListener('failed', ({ data }) => show('lost', JSON.parse(data)))
-events.addEventListener('error', () => show('lost', 'connection lost; trying again'))
+  document.title = title
+  asOf = 'as of ' + takenAt
+  show('live', 'live, ' + asOf)
+}
+
+function watch() {
+  const events = new EventSource('events')
+  events.addEventListener('sections', ({ data }) => update(JSON.parse(data)))
+  events.addEventListener('failed', ({ data }) => show('lost', JSON.parse(data) + '; ' + asOf))
+  events.addEventListener('error', () => {
+    show('lost', 'connection lost, trying again; ' + asOf)
+    // After an answer that is none, as of a proxy while the server restarts, a browser gives up by itself.
+    if (events.readyState === EventSource.CLOSED) setTimeout(watch, 3000)
+  })
+}
+
+watch()
 `

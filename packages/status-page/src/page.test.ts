@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { renderStatusPage } from './page.ts'
 import { sampleStatus } from './sample-status.ts'
 import { allSections } from './sections/all-sections.ts'
-import type { Status } from './status.ts'
+import type { DatabaseStatus, Status } from './status.ts'
 
 const EVIL = `<script>alert(1)</script>" onload='x' &amp; \u202Egpj`
 
@@ -100,9 +100,76 @@ describe('the page', () => {
     const page = renderStatusPage(many(sampleStatus()))
     expect(page).toContain('aria-label="All databases"')
     const anchors = [...page.matchAll(/href="#(database-[^"]+)"/g)].map(([, anchor]) => anchor)
-    expect(anchors).toHaveLength(6)
+    expect(new Set(anchors)).toHaveLength(6)
     for (const anchor of anchors) expect(page).toContain(`id="${anchor}"`)
     expect(page).toContain('aria-label="5 days proven, 25 days backed up"')
+  })
+
+  it('of many databases says first what is wrong anywhere, and has each by itself at the end', () => {
+    expect(allSections(many(sampleStatus())).map(({ id }) => id)).toEqual([
+      'verdict',
+      'running',
+      'databases',
+      'pools',
+      'certificates',
+      'retention',
+      'each-database',
+      ...Array.from({ length: 6 }, (_, index) => `database-main%2Ftenant_${index}`),
+    ])
+  })
+
+  it('leads from a finding to the database that it is about', () => {
+    const page = renderStatusPage(sampleStatus())
+    expect(page).toContain('<a href="#database-main%2Fanalytics">main/analytics</a>')
+    expect(page).toContain('id="database-main%2Fanalytics"')
+  })
+
+  it('shows the worst of many findings, folds others, and says how many more there are', () => {
+    const status = sampleStatus('calm')
+    const lost = (index: number): DatabaseStatus => ({
+      ...status.databases[0]!,
+      database: `lost_${index}`,
+      backups: [],
+      calendar: [],
+    })
+    const withLost = (count: number): string =>
+      renderStatusPage({ ...status, databases: Array.from({ length: count }, (_, index) => lost(index)) })
+    const shown = (page: string): number => page.match(/has no backup at all/g)!.length
+    expect(withLost(12)).not.toContain(' more: ')
+    expect(withLost(30)).toContain('<summary>18 more: 18 critical</summary>')
+    expect(shown(withLost(30))).toBe(30)
+    expect(withLost(1000)).toContain('1,000 things need you')
+    expect(shown(withLost(1000))).toBe(212)
+    expect(withLost(1000)).toContain('… and 788 more')
+  })
+
+  it('shows the fullest of many pools and the certificates that expire first', () => {
+    const status = sampleStatus('calm')
+    const [pooler, certificate] = [status.poolers[0]!, status.certificates[0]!]
+    const page = renderStatusPage({
+      ...status,
+      poolers: [{ ...pooler, pools: Array.from({ length: 500 }, () => pooler.pools[0]!) }],
+      certificates: Array.from({ length: 1000 }, () => certificate),
+    })
+    expect(page).toContain('… and 440 emptier ones')
+    expect(page).toContain('… and 900 that expire later')
+  })
+
+  it('does not promise a run of retention where none is scheduled', () => {
+    const status = sampleStatus('calm')
+    const retention = { ...status.retention!, isApplied: false, at: status.takenAt }
+    const words = renderStatusPage({ ...status, retention }).replaceAll(/<[^>]*>|\s+/g, ' ')
+    expect(words.replaceAll(/ +/g, ' ')).toMatch(
+      /A run now would keep 58 backups \(.*\) and delete 2 backups/,
+    )
+    expect(words).not.toContain('The next run')
+  })
+
+  it('gives a rate where bytes are counted from the start of the job, and not for the phases of a drill', () => {
+    const status = sampleStatus('calm')
+    expect(renderStatusPage(status)).not.toContain('MiB/s')
+    const running = [{ ...status.running[0]!, job: 'backup' as const }]
+    expect(renderStatusPage({ ...status, running })).toContain('18.4 MiB/s')
   })
 
   it('lists no more than the newest backups, and says how many more there are', () => {
@@ -120,7 +187,7 @@ describe('the page', () => {
 
   it('says what each plot shows', () => {
     expect(renderStatusPage(sampleStatus('calm'))).toMatch(
-      /aria-label="Backup took: 1 min \d+ s at first \(23 Oct\), 1 min 34 s at last \(21 Nov\), between .* and .* in 30 values"/,
+      /<title>Backup took: 1 min \d+ s at first \(23 Oct\), 1 min 34 s at last \(21 Nov\), between .* and .* in 30 values</,
     )
   })
 })

@@ -17,19 +17,24 @@ const STATE_WORDS: Record<StatusDocument['state'], string> = {
 const STYLE_ELEMENT = trusted(`<style>${STYLE}</style>`)
 const SCRIPT_ELEMENT = trusted(`<script>${SCRIPT}</script>`)
 
+/** What a tab of the browser says: `Critical · production · PostgreSQL operations`. */
+export function pageTitle(status: Status): string {
+  const { name } = status
+  return `${STATE_WORDS[statusDocument(status).state]}${name === undefined ? '' : ` · ${name}`} · PostgreSQL operations`
+}
+
 /**
  * The status as one HTML page: no outside assets, complete without JavaScript, and live with it.
  * Names come from databases and buckets, and are escaped.
  */
 export function renderStatusPage(status: Status): string {
   const { name, takenAt } = status
-  const title = `${STATE_WORDS[statusDocument(status).state]}${name === undefined ? '' : ` · ${name}`} · PostgreSQL operations`
   return html`<!doctype html>
     <html lang="en">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>${title}</title>
+        <title>${pageTitle(status)}</title>
         ${STYLE_ELEMENT}
       </head>
       <body>

@@ -39,18 +39,16 @@ export function plot({ label, points, format, limit, nameTime = dayName }: PlotO
   const area = `${line}L${x(last.at).toFixed(1)} ${HEIGHT}L${x(first.at).toFixed(1)} ${HEIGHT}Z`
   return html`<figure class="plot">
     <figcaption><span>${label}</span> <strong>${format(last.value)}</strong></figcaption>
-    <svg
-      viewBox="0 0 ${WIDTH} ${HEIGHT}"
-      preserveAspectRatio="none"
-      role="img"
-      aria-label="${inWords({ label, points, format, limit, nameTime })}"
-    >
+    <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img">
+      <title>${inWords({ label, points, format, limit, nameTime })}</title>
       <path class="area" d="${area}" />
       ${limit !== undefined && html`<path class="limit" d="M0 ${y(limit).toFixed(1)}H${WIDTH}" />`}
       <path class="line" d="${line}" />
       <path class="end" d="M${spot(last)}h0" />
     </svg>
-    <p class="axis" aria-hidden="true"><span>${nameTime(first.at)}</span><span>${nameTime(last.at)}</span></p>
+    <p class="axis" aria-hidden="true">
+      <span>${nameTime(first.at)}</span>${points.length > 1 && html`<span>${nameTime(last.at)}</span>`}
+    </p>
   </figure>`
 }
 

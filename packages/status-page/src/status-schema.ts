@@ -126,7 +126,7 @@ const document: z.ZodType<StatusDocument> = z.strictObject({
       severity: z.enum(['critical', 'warning']),
       subject: z.string(),
       message: z.string(),
-      section: z.enum(['databases', 'running', 'pools', 'certificates', 'retention']),
+      section: z.enum(['databases', 'pools', 'certificates', 'retention']).optional(),
     }),
   ),
 })

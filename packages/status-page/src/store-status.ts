@@ -66,7 +66,8 @@ export async function readStoreStatus(options: ReadStoreStatusOptions): Promise<
   const items = listed.length === 0 ? [] : (await scanSets({ store, signal })).items
   const days = calendarDays(policy)
   const gaps = findGaps(items, { now: now(), timeZone, period: 'day', periods: days.expected })
-  const dates = lastDates(days.shown, now(), timeZone)
+  const dateOf = dateIn(timeZone)
+  const dates = lastDates(days.shown, dateOf(now()))
   const databases = watched(options.databases, listed).map(({ cluster, database, objectives = {} }) => {
     const backups = read.flatMap((each) =>
       each !== undefined && each.cluster === cluster && each.database === database ? [each.backup] : [],
@@ -74,12 +75,13 @@ export async function readStoreStatus(options: ReadStoreStatusOptions): Promise<
     const group = items.find(({ id }) => id === `${cluster}/logical/${database}/${backups.at(-1)?.id}`)?.group
     const runs = gaps.find((each) => each.group === group)?.runs ?? []
     const missing = (date: string): boolean => runs.some(({ from, to }) => from <= date && date <= to)
+    const byDate = Map.groupBy(backups, ({ startedAt }) => dateOf(new Date(startedAt)))
     return {
       cluster,
       database,
       objectives,
       backups,
-      calendar: dates.map((date) => dayOf(date, backups, timeZone, missing(date))),
+      calendar: dates.map((date) => dayOf(date, byDate.get(date) ?? [], missing(date))),
       failures: [],
     }
   })
@@ -162,15 +164,13 @@ function calendarDays(policy: RetentionPolicy | undefined): { shown: number; exp
 }
 
 /** The last so many days, today included, the oldest first. */
-function lastDates(count: number, now: Date, timeZone: string): string[] {
-  const today = Date.parse(dateIn(timeZone, now))
+function lastDates(count: number, today: string): string[] {
   return Array.from({ length: count }, (_, index) =>
-    new Date(today - (count - 1 - index) * 86_400_000).toISOString().slice(0, 10),
+    new Date(Date.parse(today) - (count - 1 - index) * 86_400_000).toISOString().slice(0, 10),
   )
 }
 
-function dayOf(date: string, all: readonly StoredBackup[], timeZone: string, isGap: boolean): CalendarDay {
-  const backups = all.filter(({ startedAt }) => dateIn(timeZone, new Date(startedAt)) === date)
+function dayOf(date: string, backups: readonly StoredBackup[], isGap: boolean): CalendarDay {
   return { date, state: stateOfDay(backups, isGap), backups: backups.map(({ id }) => id) }
 }
 
@@ -183,9 +183,10 @@ function stateOfDay(backups: readonly StoredBackup[], isGap: boolean): CalendarD
   return isGap ? 'gap' : 'none'
 }
 
-/** `2026-11-21`: Sweden writes dates as ISO 8601 does. */
-function dateIn(timeZone: string, time: Date): string {
-  return time.toLocaleDateString('sv-SE', { timeZone })
+/** `2026-11-21`: Sweden writes dates as ISO 8601 does. One format for all: to make it takes longer than to use it. */
+function dateIn(timeZone: string): (time: Date) => string {
+  const format = new Intl.DateTimeFormat('sv-SE', { timeZone })
+  return (time) => format.format(time)
 }
 
 function outlook(

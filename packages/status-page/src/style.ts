@@ -37,7 +37,7 @@ code { font: .88em/1.4 ui-monospace, 'DejaVu Sans Mono', monospace; overflow-wra
 .lead { font-size: 1.06rem; text-wrap: pretty; max-width: 46rem } .verdict .lead { color: var(--muted); margin-top: .7rem }
 .findings { list-style: none; display: grid; gap: .5rem; margin-top: 1.3rem }
 .findings li { display: flex; gap: .7em; padding: .6rem .9rem; border-radius: .5rem; overflow-wrap: anywhere; min-width: 0 }
-.findings li > span { min-width: 0 } .findings a { font-weight: 600 }
+.findings li > span { min-width: 0; text-wrap: pretty } .findings :is(a, strong) { font-weight: 600 } .card > .findings { margin: 0 0 1.1rem }
 .findings .mark { margin-top: .22em }
 .findings .bad { background: var(--wash-bad) } .findings .warn { background: var(--wash-warn) }
 
@@ -71,7 +71,7 @@ h3 { font-size: 1.2rem; font-weight: 650; letter-spacing: -.01em; overflow-wrap:
 .plot path { fill: none; vector-effect: non-scaling-stroke; stroke-linejoin: round; stroke-linecap: round }
 .plot .area { fill: var(--plain); opacity: .1 } .plot .line { stroke: var(--plain); stroke-width: 1.8 } .plot .end { stroke: var(--plain); stroke-width: 6 }
 .plot .limit { stroke: var(--warn); stroke-width: 1.2; stroke-dasharray: 4 4 }
-.axis { display: flex; justify-content: space-between; color: var(--muted); font-size: .75rem; margin-top: .2rem }
+.axis { display: flex; justify-content: space-between; color: var(--muted); font-size: .75rem; margin-top: .2rem } .axis span:only-child { margin: auto }
 
 .calendar table { width: 100%; table-layout: fixed; border-spacing: 3px; border-collapse: separate; margin: -3px }
 .calendar caption { text-align: left; color: var(--muted); font-size: .87rem; padding: 0 3px .35rem }
@@ -83,23 +83,24 @@ h3 { font-size: 1.2rem; font-weight: 650; letter-spacing: -.01em; overflow-wrap:
 .day.disproven > * { background: var(--wash-bad) } .day.disproven .cut { stroke: var(--wash-bad) } .day.gap > * { background: var(--wash-warn) }
 .day.none > * { background: none } .day a:hover { box-shadow: inset 0 0 0 1.5px currentColor }
 .legend { display: flex; flex-wrap: wrap; gap: .1rem 1rem; font-size: .8rem; margin-top: .6rem }
-.legend .badge { color: var(--muted) }
+.legend .badge { color: var(--muted) } .scroll > .legend { justify-content: flex-end; margin: 0 0 .5rem }
 
-.jobs { list-style: none; display: grid; gap: 1rem } .jobs .card { margin: 0 }
+.jobs { list-style: none; display: grid; grid-template-columns: minmax(0, 1fr); gap: 1rem } .job, .card header { overflow-wrap: anywhere } .jobs .card { margin: 0 }
 .job .title { display: flex; gap: .6em; align-items: baseline } .job .mark { align-self: center } .percent { margin-left: auto; font-size: 1.2rem; font-weight: 620 }
 progress { appearance: none; display: block; width: 100%; height: 8px; margin: .6rem 0 .5rem; border: 0; border-radius: 4px; overflow: hidden; background: var(--track) }
 progress::-webkit-progress-bar { background: var(--track) } progress::-webkit-progress-value { background: var(--plain); transition: inline-size .4s ease-out } progress::-moz-progress-bar { background: var(--plain) }
 progress:indeterminate { background: repeating-linear-gradient(115deg, var(--track) 0 12px, color-mix(in srgb, var(--plain) 45%, var(--track)) 12px 24px); background-size: 200% 100% }
 progress:indeterminate::-webkit-progress-bar { background: none }
 
-article > .scroll { margin-top: 1.1rem } details { margin-top: 1.2rem } summary { cursor: pointer; color: var(--muted); font-size: .87rem; width: fit-content } summary:hover { color: var(--ink) }
+article > .scroll { margin-top: 1.1rem } details { margin-top: 1.2rem } summary { cursor: pointer; color: var(--muted); font-size: .87rem; width: fit-content; max-width: 100%; overflow-wrap: anywhere } summary:hover { color: var(--ink) }
 .scroll { overflow-x: auto } details .scroll { margin-top: .7rem; max-height: 26rem; overflow-y: auto }
 .scroll table, .card > table { border-collapse: collapse; width: 100%; font-size: .9rem }
 .scroll th, .scroll td { text-align: left; padding: .5rem 1.2rem .5rem 0; border-top: 1px solid var(--line); font-weight: 400; vertical-align: baseline }
 .scroll tr > :last-child { padding-right: 0 } .scroll thead th { color: var(--muted); font-size: .8rem; border: 0; white-space: nowrap; padding-top: 0 }
 .scroll tbody th { font-weight: 550; overflow-wrap: anywhere; min-width: 9rem } .scroll .number { text-align: right; white-space: nowrap } .scroll td.says { overflow-wrap: anywhere; min-width: 9rem }
 .scroll .wide { min-width: 11rem } .bar { display: flex; gap: .8rem; align-items: center } .bar .gauge { flex: 1; min-width: 4rem } .bar .number { text-align: left; min-width: 5.6rem }
-.strip { display: block; width: 100%; max-width: 15rem; height: 1.25rem } .strip .proven { fill: var(--good) } .strip .unproven { fill: var(--plain); opacity: .55 } .strip .disproven { fill: none; stroke: var(--bad); stroke-width: 2; vector-effect: non-scaling-stroke } .strip .gap { fill: var(--warn) } .strip .none { fill: var(--muted) }
+.strip { display: block; width: 100%; max-width: 15rem; height: 1.25rem } .strip .proven { fill: var(--good) } .strip .unproven { fill: var(--plain); opacity: .55 } .strip .disproven { fill: none; stroke: var(--bad); stroke-width: 2; vector-effect: non-scaling-stroke } .strip .gap { fill: var(--warn) } .strip .none { fill: var(--muted) } .scroll td.days { vertical-align: middle } .strip.key { display: inline-block; width: .3rem; height: 1.05em; vertical-align: -.16em; margin-right: .2em }
+#each-database { padding-bottom: 0 } main > .card:last-child { margin-bottom: 2.2rem }
 .database { scroll-margin-top: 1rem } .database:target { border-color: var(--plain) }
 .foot { padding-bottom: 3rem; font-size: .87rem; color: var(--muted); display: flex; gap: .3rem 1.5rem; flex-wrap: wrap }
 
@@ -110,6 +111,7 @@ article > .scroll { margin-top: 1.1rem } details { margin-top: 1.2rem } summary 
   .stack :is(table, tbody) { display: block } .stack thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
   .stack tr { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: .1rem 1rem; padding: .8rem 0; border-top: 1px solid var(--line) } .stack tr:first-child { border: 0; padding-top: 0 }
   .stack :is(tbody th, tbody td) { display: block; border: 0; padding: 0; min-width: 0 } .stack td.number { text-align: left } .stack :is(tbody th, td.wide, td.says) { grid-column: 1 / -1 } .stack td:empty { display: none }
+  .stack td.wide[data-label] { display: flex; gap: .5rem; align-items: baseline } .stack .wide .bar { flex: 1; min-width: 0 }
   .stack td[data-label]::before { content: attr(data-label) ' '; color: var(--muted); font-size: .87rem }
 }
 @media (prefers-reduced-motion: reduce) { * { transition: none !important; scroll-behavior: auto !important } }

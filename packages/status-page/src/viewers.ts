@@ -1,4 +1,6 @@
 import type { ServerResponse } from 'node:http'
+import { printable } from '@ops/internal-cli/format'
+import { pageTitle } from './page.ts'
 import { allSections } from './sections/all-sections.ts'
 import type { Status } from './status.ts'
 import { clock } from './words.ts'
@@ -33,6 +35,7 @@ export function createViewers({ readStatus, subscribe, onError }: ViewersOptions
   let unsubscribe: (() => void) | undefined
   let timer: NodeJS.Timeout | undefined
   let isReading = false
+  let lastReadMs = -Infinity
   let hasChanged = false
 
   const later = (delayMs: number): void => {
@@ -50,12 +53,14 @@ export function createViewers({ readStatus, subscribe, onError }: ViewersOptions
     try {
       const status = await readStatus()
       const sections = allSections(status).map(({ id, body }) => [id, body.html] as const)
-      for (const viewer of viewers) sendSections(viewer, sections, status.takenAt)
+      const heading = { takenAt: clock(status.takenAt), title: printable(pageTitle(status)) }
+      for (const viewer of viewers) sendSections(viewer, sections, heading)
     } catch (error) {
       onError(error)
       for (const { response } of viewers) send(response, 'failed', 'the status cannot be read; trying again')
     } finally {
       isReading = false
+      lastReadMs = performance.now()
       later(hasChanged ? PACE_MS : REFRESH_MS)
     }
   }
@@ -72,7 +77,8 @@ export function createViewers({ readStatus, subscribe, onError }: ViewersOptions
         later(0)
       })
       response.write('retry: 3000\n\n')
-      if (!isReading) later(0)
+      // Who comes and goes makes nothing be read more often.
+      if (!isReading) later(Math.max(0, lastReadMs + PACE_MS - performance.now()))
       else hasChanged = true
       return true
     },
@@ -83,13 +89,13 @@ export function createViewers({ readStatus, subscribe, onError }: ViewersOptions
 function sendSections(
   viewer: Viewer,
   sections: readonly (readonly [id: string, body: string])[],
-  takenAt: string,
+  heading: { readonly takenAt: string; readonly title: string },
 ): void {
   const { response, sent } = viewer
   if (response.writableNeedDrain) return
   const changed = Object.fromEntries(sections.filter(([id, body]) => sent.get(id) !== body))
   viewer.sent = new Map(sections)
-  send(response, 'sections', { order: sections.map(([id]) => id), changed, takenAt: clock(takenAt) })
+  send(response, 'sections', { order: sections.map(([id]) => id), changed, ...heading })
 }
 
 /** JSON has no line breaks, so that it is one line of an event. */

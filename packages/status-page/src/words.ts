@@ -8,10 +8,11 @@ export function duration(seconds: number): string {
   return formatDuration(seconds * 1000).replace(/(?<=\d \w+) 0 \w+$|\.0(?= s$)/, '')
 }
 
-/** `3 h 12 min ago`. */
+/** `3 h 12 min ago`; within a second, `just now`. */
 export function ago(at: string, now: string): Html {
+  const seconds = Math.floor(secondsBetween(at, now))
   return html`<time datetime="${at}" title="${clock(at)}"
-    >${duration(Math.floor(secondsBetween(at, now)))} ago</time
+    >${seconds === 0 ? 'just now' : `${duration(seconds)} ago`}</time
   >`
 }
 

@@ -14,6 +14,7 @@ const drilled = status.databases[1]!.backups.find(({ drill }) => drill?.verdict 
 
 interface Sections {
   readonly order: readonly string[]
+  readonly title: string
   readonly changed: Readonly<Record<string, string>>
 }
 
@@ -149,6 +150,7 @@ describe('who watches', () => {
     const first = (await events.next()).data as Sections
     expect(first.order).toEqual(['verdict', 'running', 'databases', 'pools', 'certificates', 'retention'])
     expect(Object.keys(first.changed)).toEqual(first.order)
+    expect(first.title).toBe('Critical · production · PostgreSQL operations')
 
     current = { ...status, running: [{ ...status.running[0]!, bytesDone: 1_200_000_000 }] }
     changed()
@@ -204,6 +206,24 @@ describe('who watches', () => {
     await events[Symbol.asyncDispose]()
     await also[Symbol.asyncDispose]()
     await left.promise
+  })
+
+  it('costs no more by coming and going', async () => {
+    let reads = 0
+    await using server = await startStatusServer({
+      readStatus: () => {
+        reads += 1
+        return readStatus()
+      },
+    })
+    const begun = performance.now()
+    await using _first = await readEvents(`${server.url}/events`)
+    for (let count = 0; count < 40; count += 1) {
+      const events = await readEvents(`${server.url}/events`)
+      await events[Symbol.asyncDispose]()
+    }
+    // Two reads a second, the first at once; a timer may be some milliseconds early.
+    expect(reads).toBeLessThanOrEqual(2 + (performance.now() - begun) / 490)
   })
 
   it('is refused when a hundred watch already', async () => {

@@ -121,6 +121,20 @@ describe.each(['calm', 'trouble'] as const)('a system in %s', (mood) => {
   })
 })
 
+it('fits a phone with the longest names that PostgreSQL takes', async () => {
+  const name = 'n'.repeat(63)
+  const status = sampleStatus('trouble')
+  const [shop, analytics] = status.databases
+  const databases = [{ ...shop!, database: name, cluster: name }, analytics!]
+  const running = [{ ...status.running[0]!, database: name, cluster: name, detail: `${name}.${name}` }]
+  await using server = await startStatusServer({
+    readStatus: () => Promise.resolve({ ...status, databases, running }),
+  })
+  const { page } = await open(server.url, { width: 320 })
+  expect(await overflow(page)).toBe(0)
+  await page.close()
+})
+
 it('of many databases has an overview, which leads to each and fits a phone', async () => {
   const [status, trouble] = [sampleStatus('calm'), sampleStatus('trouble')]
   const databases = Array.from({ length: 8 }, (_, index) => ({
@@ -206,6 +220,24 @@ it('what was unfolded, and where the focus was, stays while the page changes', a
     'certificates',
     'retention',
   ])
+  await page.close()
+})
+
+it('watches again after an answer that is none, and says meanwhile of when the page is', async () => {
+  let isRefused = true
+  await using server = await startStatusServer({
+    readStatus: () => Promise.resolve(sampleStatus()),
+    auth: ({ url }) => url !== '/events' || !isRefused,
+  })
+  const page = await browser.newPage()
+  page.setDefaultTimeout(120_000)
+  await page.goto(server.url)
+  await page.locator('.live[data-state=lost]').waitFor()
+  expect(await page.locator('.live').textContent()).toBe(
+    'connection lost, trying again; as of 2026-11-21 09:42:17 UTC',
+  )
+  isRefused = false
+  await page.locator('.live[data-state=live]').waitFor()
   await page.close()
 })
 

@@ -5,11 +5,13 @@ import type { BackupMetrics } from '@ops/pg-backup/prometheus'
 import type { RestoreVerifyMetrics } from '@ops/restore-verify/prometheus'
 import type { RetentionMetrics } from '@ops/s3-retention/prometheus'
 import type { Config } from '../config.ts'
+import type { Databases } from '../databases.ts'
 
 /** What every job works with. */
 export interface JobContext {
   readonly config: Config
   readonly store: ObjectStore
+  readonly databases: Databases
   /** For the programs of PostgreSQL: without the worker's own settings, which have secrets among them. */
   readonly env: NodeJS.ProcessEnv
   readonly logger: Logger

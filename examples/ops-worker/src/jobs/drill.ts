@@ -11,6 +11,8 @@ export function drillJob(database: string, context: JobContext): Job {
   const { cluster, drill } = config
   return {
     kind: 'drill',
+    // The first one waits for it.
+    after: 'backup',
     database,
     schedule: scheduleOf(context, drill, `drill ${database}`),
     async doneSince(slot, signal) {
@@ -51,6 +53,7 @@ export function drillJob(database: string, context: JobContext): Job {
       return error instanceof WorkerError ? 'final' : 'failed'
     },
     couldNotRun: (error) => metrics.drills.record({ backup: { cluster, database }, error }),
+    gone: () => metrics.drills.forget({ cluster, database }),
   }
 }
 

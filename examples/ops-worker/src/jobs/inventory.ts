@@ -3,28 +3,32 @@ import { listBackups } from '@ops/pg-backup'
 import { metricsFromStore } from '@ops/pg-backup/prometheus'
 import { isRestoreVerifyError, readReport } from '@ops/restore-verify'
 import { scheduleOf, type JobContext } from './context.ts'
-import { planNow } from './retention.ts'
+import { planNow, showRetention } from './retention.ts'
 
-export interface InventoryOptions {
-  readonly databases: () => readonly string[]
-  /** Of whichever worker. */
-  readonly lastRetention: () => Promise<JobRecord | undefined>
-}
-
-/** Shows what is in the store, whoever put it there: after a restart, and what other workers do. */
-export function inventoryJob({ databases, lastRetention }: InventoryOptions, context: JobContext): Job {
-  const { config, store, logger, metrics } = context
+/**
+ * Shows what is in the store, whoever put it there: after a restart, and what other workers do. Of databases
+ * that are gone backups stay, and grow old; nobody is to be told of that.
+ */
+export function inventoryJob(lastRetention: () => Promise<JobRecord | undefined>, context: JobContext): Job {
+  const { config, store, databases, logger, metrics } = context
   const { cluster, inventory } = config
   return {
     kind: 'inventory',
     isLocal: true,
     schedule: scheduleOf(context, inventory, 'inventory'),
     async run({ signal }) {
-      metrics.backups.show(await metricsFromStore({ store, cluster, logger, signal }))
-      for (const database of databases()) await showDrills(database, signal)
+      const found = await metricsFromStore({ store, cluster, logger, signal })
+      const isThere = ({ database }: { readonly database: string }): boolean => !databases.isGone(database)
+      metrics.backups.show({
+        ...found,
+        backups: found.backups.filter(isThere),
+        attempts: found.attempts.filter(isThere),
+      })
+      for (const database of databases.list()) await showDrills(database, signal)
       const plan = await planNow(context, signal)
       const cleanedAt = (await lastRetention())?.lastSuccessAt
-      metrics.retention.record(
+      showRetention(
+        context,
         cleanedAt === undefined ? { plan } : { plan: { ...plan, now: cleanedAt }, result: NOTHING_DONE },
       )
     },

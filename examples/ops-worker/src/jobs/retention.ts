@@ -1,21 +1,22 @@
 import type { Job } from '@ops/internal-jobs'
 import { applyRetention, isRetentionError, planRetention, scanSets } from '@ops/s3-retention'
 import type { RetentionPlan, Scan } from '@ops/s3-retention'
+import type { RetentionMetrics } from '@ops/s3-retention/prometheus'
 import { WorkerError } from '../worker-error.ts'
 import type { JobContext } from './context.ts'
 
 /** Deletes what the policy does not keep, whenever there are newer backups than at its last run. */
 export function retentionJob(lastBackup: () => number | undefined, context: JobContext): Job {
-  const { config, store, logger, metrics } = context
+  const { config, store, logger } = context
   return {
     kind: 'retention',
     after: 'backup',
     schedule: { last: lastBackup, next: () => undefined },
     async run({ signal }) {
       const plan = await planNow(context, signal)
-      if (!config.retention.apply) return metrics.retention.record({ plan })
+      if (!config.retention.apply) return showRetention(context, { plan })
       const result = await applyRetention(plan, { store, scan: () => scan(context, signal), signal })
-      metrics.retention.record({ plan, result })
+      showRetention(context, { plan, result })
       logger.info({ kept: plan.kept, removed: result.deleted, failures: result.failures }, 'retention')
       if (result.failures === 0) return
       const failed = result.items.find(({ outcome }) => outcome === 'failed')
@@ -35,6 +36,16 @@ export async function planNow(context: JobContext, signal: AbortSignal): Promise
     throw error
   })
   return planRetention(items, retention.policy, { now: new Date(), timeZone })
+}
+
+/** Days without a backup are no gap once the database is gone. */
+export function showRetention(
+  { databases, metrics }: JobContext,
+  { plan, result }: Parameters<RetentionMetrics['record']>[0],
+): void {
+  const isThere = ({ group }: { readonly group: string }): boolean =>
+    !databases.isGone(decodeURIComponent(group.slice(group.lastIndexOf('/') + 1)))
+  metrics.retention.record({ plan: { ...plan, gaps: plan.gaps.filter(isThere) }, result })
 }
 
 function scan({ config, store }: JobContext, signal: AbortSignal): Promise<Scan> {

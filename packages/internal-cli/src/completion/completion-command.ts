@@ -7,7 +7,7 @@ import { zshCompletion } from './zsh.ts'
 const SHELLS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion } as const
 
 /** Adds `completion <shell>`, which prints a script made from the program's own commands and options. */
-export function addCompletion(program: Command, print: (text: string) => Promise<void>): void {
+export function addCompletion(program: Command, print: (text: string) => Promise<unknown>): void {
   program
     .command('completion')
     .description('print a completion script for a shell')

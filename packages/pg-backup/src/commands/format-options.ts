@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { parseInteger, UsageError, type CliContext } from '@ops/internal-cli'
+import { parseBytes, parseInteger, UsageError, type CliContext } from '@ops/internal-cli'
 import { Option, type Command } from 'commander'
 import type { BackupCompression } from '../compression.ts'
 import type { CreateBackupOptions } from '../create-backup.ts'
@@ -46,11 +46,7 @@ export function withFormatFlags(command: Command): Command {
       parseInteger(1, 1000),
     )
     .option('--staging <folder>', 'where the staging folder is made (default: the temporary folder)')
-    .option(
-      '--staging-max <bytes>',
-      'the most bytes in staging (default: 16 GiB)',
-      parseInteger(1, Number.MAX_SAFE_INTEGER),
-    )
+    .option('--staging-max <bytes>', 'the most bytes in staging, such as 2GiB (default: 16GiB)', parseBytes)
     .addOption(
       new Option(
         '--staging-full <what>',

@@ -45,6 +45,9 @@ export function openFlaggedStore(flags: StoreFlags, context: CliContext): Promis
 /** Flags over DATABASE_URL; what neither says is left to libpq's own variables and files. */
 export function connectionFromFlags(flags: ConnectionFlags, context: CliContext): PgConnection {
   const { host, port, username, dbname } = flags
+  // libpq would take the default: `--dbname "$DB"` would silently dump another database.
+  for (const [name, value] of Object.entries({ host, username, dbname }))
+    if (value === '') throw new UsageError(`--${name} is empty; leave it out for its default`)
   const fromFlags: PgConnection = {
     ...(host === undefined ? {} : { host }),
     ...(port === undefined ? {} : { port }),

@@ -1,4 +1,4 @@
-import { parseBytes, parseDurationMs, parseInteger } from '@ops/internal-cli'
+import { parseBytes, parseDurationMs, parseInteger, parseTimerMs } from '@ops/internal-cli'
 import type { Command } from 'commander'
 import type { CreateBackupOptions } from '../create-backup.ts'
 
@@ -31,12 +31,12 @@ export function withRunFlags(command: Command): Command {
     .option(
       '--lock-timeout <duration>',
       'fail when a table stays locked for longer (default: --stall-timeout)',
-      parseDurationMs,
+      parseTimerMs,
     )
     .option(
       '--stall-timeout <duration>',
       'fail when the server sends nothing for longer (default: 15m)',
-      parseDurationMs,
+      parseTimerMs,
     )
     .option('--attempts <n>', 'try so often when the reason may pass (default: 1)', parseInteger(1))
     .option('--grace-hours <n>', 'remove what dead runs left when it is older (default: 24)', parseInteger(0))

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { EXIT, UsageError, type CliContext } from '@ops/internal-cli'
+import { errorMessage } from '@ops/internal-error'
 import { auditSource, type AuditResult } from '../audit-source.ts'
 import { readBaseline, withoutBaseline, writeBaseline } from '../baseline.ts'
 import { portable } from '../files/find-files.ts'
@@ -53,7 +54,7 @@ export function addSource(program: Command, context: CliContext): void {
         `there is no source code in ${paths.length === 0 ? 'this folder' : paths.map((path) => `'${path}'`).join(', ')}: no file is of a kind that is read`,
       )
     if (flags.writeBaseline !== undefined) {
-      writeBaseline(flags.writeBaseline, audited.findings)
+      writeTo(flags.writeBaseline, audited)
       context.say(`${audited.findings.length} findings written to ${flags.writeBaseline}`)
       return
     }
@@ -63,6 +64,14 @@ export function addSource(program: Command, context: CliContext): void {
     else await context.print(render(result, format, base, paths))
     if (fails(result, flags.failOn)) context.exitWith(EXIT.findings)
   })
+}
+
+function writeTo(file: string, { findings }: AuditResult): void {
+  try {
+    writeBaseline(file, findings)
+  } catch (error) {
+    throw new UsageError(`--write-baseline ${file} cannot be written: ${errorMessage(error)}`)
+  }
 }
 
 function applyBaseline(result: AuditResult, file: string): AuditResult {

@@ -31,11 +31,10 @@ export function addApply(program: Command, context: CliContext): void {
   addPolicyFlags(program.command('apply').description('show the plan and, with --apply, carry it out'))
     .option('--apply', 'delete; without it nothing is changed')
     .option('--quiet', 'with --apply: say nothing unless something is wrong; for cron')
-    .option(
-      '--max-delete <percent>',
-      'the largest share of all items that one run may delete',
-      parsePercent,
-      DEFAULT_MAX_DELETE_FRACTION,
+    .addOption(
+      new Option('--max-delete <percent>', 'the largest share of all items that one run may delete')
+        .argParser(parsePercent)
+        .default(DEFAULT_MAX_DELETE_FRACTION, `${DEFAULT_MAX_DELETE_FRACTION * 100}%`),
     )
     .addOption(versionsOption())
     .addHelpText(

@@ -1,7 +1,7 @@
 import { statusDocument } from '../status-document.ts'
 import type { Status } from '../status.ts'
 import { certificates } from './certificates.ts'
-import { databases } from './databases.ts'
+import { databases, manyDatabases } from './databases.ts'
 import { pools } from './pools.ts'
 import { retention } from './retention.ts'
 import { running } from './running.ts'
@@ -17,5 +17,6 @@ export function allSections(status: Status): Section[] {
     pools(status),
     certificates(status),
     retention(status),
+    ...manyDatabases(status),
   ].filter((each) => each !== undefined)
 }

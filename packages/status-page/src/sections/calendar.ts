@@ -8,13 +8,13 @@ const LOOKS: Record<CalendarDay['state'], { readonly mark: Mark; readonly words:
   unproven: { mark: 'plain', words: 'backed up' },
   disproven: { mark: 'bad', words: 'disproven' },
   gap: { mark: 'gap', words: 'no backup' },
-  none: { mark: 'none', words: 'nothing due' },
+  none: { mark: 'none', words: 'none yet' },
 }
 
 const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const
 
 /** The retention window as a sheet of a calendar, a week in a row; a drilled day leads to the report. */
-export function calendar(status: DatabaseStatus): Html {
+export function calendar(status: DatabaseStatus, timeZone = 'UTC'): Html {
   const { calendar: days } = status
   const [first] = days
   if (first === undefined) return html``
@@ -27,7 +27,8 @@ export function calendar(status: DatabaseStatus): Html {
   return html`<div class="calendar">
     <table>
       <caption>
-        ${dayName(first.date)} to ${dayName(days.at(-1)!.date)}
+        ${dayName(first.date)} to
+        ${dayName(days.at(-1)!.date)}${timeZone !== 'UTC' && `, days of ${timeZone}`}
       </caption>
       <thead>
         <tr>

@@ -1,10 +1,13 @@
 import { daysLeftText } from '../findings.ts'
 import { html, type Html } from '../html.ts'
 import type { CertificateStatus, Status } from '../status.ts'
-import { dayName } from '../words.ts'
+import { dayName, plural } from '../words.ts'
 import { gaugeWith } from './gauge.ts'
 import { badge, type Mark } from './marks.ts'
-import { section, type Section } from './section.ts'
+import { leftOut, section, type Section } from './section.ts'
+
+/** Those that expire first; nobody reads more of them. */
+const MAX_ROWS = 100
 
 const STATES: Record<CertificateStatus['state'], readonly [Mark, string]> = {
   ok: ['good', 'fine'],
@@ -34,9 +37,10 @@ export function certificates({ certificates: all }: Status): Section | undefined
           </tr>
         </thead>
         <tbody>
-          ${sorted.map(row)}
+          ${sorted.slice(0, MAX_ROWS).map(row)}
         </tbody>
       </table>
+      ${leftOut(all.length - MAX_ROWS, plural(all.length - MAX_ROWS, 'that expires later', 'that expire later'))}
     </div>`,
   )
 }

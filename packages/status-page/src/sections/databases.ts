@@ -1,38 +1,55 @@
 import { formatBytes, formatCount } from '@ops/internal-cli/format'
+import { failureText, subjectOf } from '../findings.ts'
 import { lastBackup, lastProof, newestDrill, type Freshness } from '../freshness.ts'
 import { html, type Html } from '../html.ts'
 import { plot } from '../plot.ts'
-import type { DatabaseStatus, Status, StoredBackup } from '../status.ts'
+import type { DatabaseStatus, JobFailure, Status, StoredBackup } from '../status.ts'
 import { ago, ahead, duration, plural, shortClock } from '../words.ts'
 import { calendar } from './calendar.ts'
 import { anchorOf, overview } from './overview.ts'
 import { gauge } from './gauge.ts'
-import { badge, type Mark } from './marks.ts'
-import { section, type Section } from './section.ts'
+import { badge, mark, type Mark } from './marks.ts'
+import { leftOut, section, type Section } from './section.ts'
 
 /** From so many on, one needs an overview. */
 const MANY = 4
 /** Rows of one list; nobody reads more of them. */
 const MAX_ROWS = 60
 
-/** Each database: how fresh its backup and its proof are, day by day, and how it grew. */
+/** Each database: how fresh its backup and its proof are, day by day, and how it grew. Many have an overview here. */
 export function databases(status: Status): Section {
-  const cards = status.databases.map((each) => card(each, status.takenAt))
-  return section(
-    'databases',
-    'Databases',
-    cards.length === 0
-      ? html`<p class="empty card">No database is looked after yet.</p>`
-      : html`${cards.length >= MANY && overview(status.databases, status.takenAt)}${cards}`,
-  )
+  const { databases: all, takenAt } = status
+  if (all.length === 0)
+    return section('databases', 'Databases', html`<p class="empty card">No database is looked after yet.</p>`)
+  const body = all.length < MANY ? html`${cards(status).map((each) => each.body)}` : overview(all, takenAt)
+  return section('databases', 'Databases', body)
 }
 
-function card(status: DatabaseStatus, now: string): Html {
-  return html`<article class="card database" id="${anchorOf(status)}">
+/** Many databases one by one, at the end of the page; each is sent anew by itself when it changes. */
+export function manyDatabases(status: Status): Section[] {
+  if (status.databases.length < MANY) return []
+  return [section('each-database', 'Each database', html``), ...cards(status)]
+}
+
+function cards({ databases: all, takenAt, retention }: Status): Section[] {
+  return all.map((each) => {
+    const id = anchorOf(subjectOf(each))
+    return { id, body: card(each, id, takenAt, retention?.timeZone) }
+  })
+}
+
+function card(status: DatabaseStatus, id: string, now: string, timeZone: string | undefined): Html {
+  return html`<article class="card database" id="${id}">
     <header>
       <h3>${status.database}</h3>
       <p class="note">${status.cluster} · ${next(status, now)}</p>
     </header>
+    ${
+      status.failures.length > 0 &&
+      html`<ul class="findings">
+        ${status.failures.map(failure)}
+      </ul>`
+    }
     <div class="columns">
       <div>
         <div class="promises">
@@ -40,10 +57,14 @@ function card(status: DatabaseStatus, now: string): Html {
         </div>
         <div class="plots">${plots(status)}</div>
       </div>
-      ${calendar(status)}
+      ${calendar(status, timeZone)}
     </div>
     ${list(status)}
   </article>`
+}
+
+function failure(failed: JobFailure): Html {
+  return html`<li class="warn">${mark('warn')} <span>${failureText(failed)}</span></li>`
 }
 
 function next({ nextBackupAt, nextDrillAt, backups }: DatabaseStatus, now: string): Html {
@@ -93,7 +114,7 @@ function recoveryPromise({ backups, objectives }: DatabaseStatus): Html {
   const words =
     promised === undefined
       ? 'measured by the last drill'
-      : `${isLate ? 'over' : 'of'} ${duration(promised)} promised`
+      : `${isLate ? 'over' : 'of'} the ${duration(promised)} promised`
   return html`<div class="promise">
     <p class="label">Recovery takes</p>
     <p class="figure ${isLate ? 'warn' : 'good'}">${duration(took)}</p>
@@ -105,8 +126,8 @@ function recoveryPromise({ backups, objectives }: DatabaseStatus): Html {
 function againstObjective({ objectiveSeconds, isLate }: Freshness): string {
   if (objectiveSeconds === undefined) return 'nothing was promised'
   return isLate
-    ? `over ${duration(objectiveSeconds)} promised`
-    : `within ${duration(objectiveSeconds)} promised`
+    ? `over the ${duration(objectiveSeconds)} promised`
+    : `within the ${duration(objectiveSeconds)} promised`
 }
 
 function promise(label: string, figure: Html, state: Mark, words: string, freshness?: Freshness): Html {
@@ -143,20 +164,22 @@ function list({ backups, database }: DatabaseStatus): Html {
       ({ id, startedAt, rows: count, rawBytes, storedBytes, durationSeconds, encrypted, drill }) =>
         html`<tr>
           <th scope="row"><code>${id}</code></th>
-          <td class="number">${shortClock(startedAt)}</td>
-          <td class="number">${count === null ? '–' : formatCount(count)}</td>
-          <td class="number">${formatBytes(rawBytes)}</td>
-          <td class="number">${formatBytes(storedBytes)}</td>
-          <td class="number">${duration(durationSeconds)}</td>
-          <td>${encrypted ? 'yes' : 'no'}</td>
-          <td>
+          <td class="number" data-label="UTC">${shortClock(startedAt)}</td>
+          <td class="number" data-label="Rows">${count === null ? '–' : formatCount(count)}</td>
+          <td class="number" data-label="Raw">${formatBytes(rawBytes)}</td>
+          <td class="number" data-label="Stored">${formatBytes(storedBytes)}</td>
+          <td class="number" data-label="Took">${duration(durationSeconds)}</td>
+          <td data-label="Encrypted">${encrypted ? 'yes' : 'no'}</td>
+          <td data-label="Drill">
             ${drill === null ? badge('plain', 'not yet') : html`<a href="drills/${encodeURIComponent(id)}">${badge(drill.verdict === 'proven' ? 'good' : 'bad', drill.verdict)}</a>`}
           </td>
         </tr>`,
     )
   return html`<details>
-    <summary>All ${plural(backups.length, 'backup')} of ${database} in figures</summary>
-    <div class="scroll" tabindex="0" role="region" aria-label="Backups of ${database}">
+    <summary>
+      ${backups.length > 1 && 'All '}${plural(backups.length, 'backup')} of ${database} in figures
+    </summary>
+    <div class="scroll stack" tabindex="0" role="region" aria-label="Backups of ${database}">
       <table>
         <thead>
           <tr>
@@ -175,6 +198,6 @@ function list({ backups, database }: DatabaseStatus): Html {
         </tbody>
       </table>
     </div>
-    ${more > 0 && html`<p class="note">… and ${plural(more, 'older one')}; <a href="api/v1/status">the JSON</a> has them all.</p>`}
+    ${leftOut(more, plural(more, 'older one'))}
   </details>`
 }

@@ -1,12 +1,16 @@
 import { formatCount } from '@ops/internal-cli/format'
+import { LONG_WAIT_SECONDS, TOO_LONG_WAIT_SECONDS } from '../findings.ts'
 import { html, type Html } from '../html.ts'
 import { plot } from '../plot.ts'
 import { saturationOf } from '../pooler-history.ts'
 import type { PoolerStatus, PoolStatus, Status } from '../status.ts'
-import { duration } from '../words.ts'
+import { duration, plural } from '../words.ts'
 import { gaugeWith } from './gauge.ts'
 import { badge, type Mark } from './marks.ts'
-import { section, type Section } from './section.ts'
+import { leftOut, section, type Section } from './section.ts'
+
+/** The fullest of a pooler; nobody reads more of them. */
+const MAX_ROWS = 60
 
 /** How full the pools are and who waits, now and over the last hours. */
 export function pools({ poolers }: Status): Section | undefined {
@@ -37,11 +41,12 @@ function pooler({ name, pools: all, history }: PoolerStatus): Html {
             </tr>
           </thead>
           <tbody>
-            ${sorted.map(row)}
+            ${sorted.slice(0, MAX_ROWS).map(row)}
           </tbody>
         </table>
         ${all.length === 0 && html`<p class="empty">No client has opened a pool yet.</p>`}
       </div>
+      ${leftOut(all.length - MAX_ROWS, plural(all.length - MAX_ROWS, 'emptier one'))}
       <div class="plots wide">
         ${plot({ label: 'Fullest pool', points: series(({ saturation: part }) => part * 100), format: (value) => `${Math.round(value)} %`, limit: 100, nameTime })}
         ${plot({ label: 'Clients waiting', points: series(({ clientsWaiting }) => clientsWaiting), format: (value) => formatCount(Math.round(value)), nameTime })}
@@ -56,7 +61,9 @@ function row(pool: PoolStatus): Html {
   return html`<tr>
     <th scope="row">${database}<span class="note"> / ${user}</span></th>
     <td data-label="Mode">${mode ?? '–'}</td>
-    <td class="wide">${gaugeWith(saturationOf(pool), state, `${serversActive} of ${size}`)}</td>
+    <td class="wide" data-label="Servers">
+      ${gaugeWith(saturationOf(pool), state, `${serversActive} of ${size}`)}
+    </td>
     <td class="number" data-label="Clients">${formatCount(clientsActive)}</td>
     <td class="number" data-label="Waiting">
       ${formatCount(clientsWaiting)}${clientsWaiting > 0 && html`<span class="note"> ${duration(maxWaitSeconds)}</span>`}
@@ -66,6 +73,9 @@ function row(pool: PoolStatus): Html {
 }
 
 function stateOf(pool: PoolStatus): readonly [Mark, string] {
-  if (pool.clientsWaiting > 0) return pool.maxWaitSeconds >= 1 ? ['bad', 'waits'] : ['warn', 'queues']
+  if (pool.clientsWaiting > 0) {
+    const word = pool.maxWaitSeconds >= LONG_WAIT_SECONDS ? 'waits' : 'queues'
+    return [pool.maxWaitSeconds >= TOO_LONG_WAIT_SECONDS ? 'bad' : 'warn', word]
+  }
   return saturationOf(pool) >= 1 ? ['warn', 'full'] : ['good', 'room left']
 }

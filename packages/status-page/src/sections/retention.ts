@@ -1,9 +1,9 @@
 import { formatBytes } from '@ops/internal-cli/format'
 import { html, type Html } from '../html.ts'
-import type { RetentionChoice, RetentionOutlook, Status } from '../status.ts'
+import type { Amount, RetentionChoice, RetentionOutlook, Status } from '../status.ts'
 import { ahead, plural, shortClock } from '../words.ts'
 import { badge } from './marks.ts'
-import { section, type Section } from './section.ts'
+import { leftOut, section, type Section } from './section.ts'
 
 /** Nobody reads more of them. */
 const MAX_ROWS = 200
@@ -20,7 +20,7 @@ export function retention({ retention: outlook, takenAt }: Status): Section | un
       <p class="lead">${lead(outlook, takenAt)}</p>
       <p class="note">
         Policy <code>${outlook.policy}</code>, counted in
-        ${outlook.timeZone}${!outlook.isApplied && '. Nothing is scheduled to delete: this is only what it would do'}
+        ${outlook.timeZone}${!outlook.isApplied && '. Nothing is scheduled to delete'}
       </p>
       ${outlook.refused.map(({ group, reason }) => html`<p>${badge('warn', 'refused')} <code>${group}</code>: ${reason}</p>`)}
       ${removed.length > 0 && table('What would be deleted', removed)}
@@ -35,14 +35,13 @@ export function retention({ retention: outlook, takenAt }: Status): Section | un
   )
 }
 
-function lead({ at, kept, removed }: RetentionOutlook, now: string): Html {
-  const keeps = html`keeps ${plural(kept.items, 'backup')} (${formatBytes(kept.bytes)})`
-  return html`The next run, ${ahead(at, now)}, ${keeps} and
-  ${
-    removed.items === 0
-      ? html`<strong>deletes nothing</strong>`
-      : html`<strong>deletes ${plural(removed.items, 'backup')}</strong> (${formatBytes(removed.bytes)})`
-  }.`
+function lead({ at, isApplied, kept, removed }: RetentionOutlook, now: string): Html {
+  const [who, keep, remove] = isApplied
+    ? [html`The next run, ${ahead(at, now)},`, 'keeps', 'deletes']
+    : [html`A run ${ahead(at, now)} would`, 'keep', 'delete']
+  const amount = ({ items, bytes }: Amount): Html => html`${plural(items, 'backup')} (${formatBytes(bytes)})`
+  return html`${who} ${keep} ${amount(kept)} and
+    <strong>${remove} ${removed.items === 0 ? 'nothing' : amount(removed)}</strong>.`
 }
 
 function table(label: string, choices: readonly RetentionChoice[]): Html {
@@ -63,14 +62,14 @@ function table(label: string, choices: readonly RetentionChoice[]): Html {
         </tbody>
       </table>
     </div>
-    ${more > 0 && html`<p class="note">… and ${more} more; <a href="api/v1/status">the JSON</a> has them all.</p>`}`
+    ${leftOut(more, `${more.toLocaleString('en-US')} more`)}`
 }
 
 function row({ group, item, time, bytes, keep, reasons, problem }: RetentionChoice): Html {
   const name = item.startsWith(`${group}/`) ? item.slice(group.length + 1) : item
   return html`<tr>
     <th scope="row"><code>${name}</code><span class="note block">${group}</span></th>
-    <td class="number" data-label="Taken">${shortClock(time)}</td>
+    <td class="number" data-label="UTC">${shortClock(time)}</td>
     <td class="number">${formatBytes(bytes)}</td>
     <td>${keep ? badge('good', 'keep') : badge('gap', 'delete')}</td>
     <td class="says">

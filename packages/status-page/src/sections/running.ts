@@ -30,20 +30,22 @@ function jobCard(job: RunningJob, now: string): Html {
   const isKnown = bytesTotal !== undefined && bytesTotal > 0 && bytesDone !== undefined
   const part = isKnown ? Math.min(1, bytesDone / bytesTotal) : undefined
   const percent = part === undefined ? undefined : `${isEstimate ? 'about ' : ''}${Math.floor(part * 100)} %`
-  const seconds = secondsBetween(startedAt, now)
+  const seconds = Math.floor(secondsBetween(startedAt, now))
+  // A drill counts anew in each of its phases: over all its time that is no rate.
+  const hasRate = job.job === 'backup' && bytesDone !== undefined && seconds >= 1
   const facts = [
     phase,
     bytesDone !== undefined &&
       `${formatBytes(bytesDone)}${isKnown ? ` of ${isEstimate ? 'about ' : ''}${formatBytes(bytesTotal)}` : ''}`,
     rows !== undefined && plural(rows, 'row'),
-    bytesDone !== undefined && seconds >= 1 && `${formatBytes(Math.round(bytesDone / seconds))}/s`,
+    hasRate && `${formatBytes(Math.round(bytesDone / seconds))}/s`,
     detail,
   ].filter((fact) => fact !== false && fact !== undefined && fact !== '')
   return html`<li class="card job" id="job-${id}">
     <p class="title">
       ${mark('run')}
       <strong>${name}</strong>${cluster !== undefined && html` <span class="note">${cluster}</span>`}
-      <span class="percent">${percent ?? duration(seconds)}</span>
+      <span class="percent">${percent ?? duration(Math.max(1, seconds))}</span>
     </p>
     ${part === undefined ? html`<progress aria-label="${name}"></progress>` : html`<progress aria-label="${name}" max="1" value="${part.toFixed(4)}"></progress>`}
     <p class="note">

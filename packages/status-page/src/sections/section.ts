@@ -7,6 +7,12 @@ export interface Section {
   readonly body: Html
 }
 
+/** What a list leaves out, if anything. */
+export function leftOut(count: number, words: string): Html {
+  if (count <= 0) return html``
+  return html`<p class="note">… and ${words}; <a href="api/v1/status">the JSON</a> has them all.</p>`
+}
+
 /** A part with a heading, which names it for screen readers too. */
 export function section(id: string, title: string, body: Html, note?: Html | string): Section {
   return {
