@@ -119,7 +119,7 @@ const METRICS: readonly {
   {
     folder: 'examples/ops-worker',
     about:
-      'On `/metrics` of the worker, beside all of the above. `database` is empty for jobs that are not about one.',
+      'On `/metrics` of the worker, along with all of the above. `database` is empty for jobs that are not about one. Prometheus has a label `job` of its own, and calls this one `exported_job` unless `honor_labels` is set.',
     register: (registry) => void createJobMetrics(registry),
   },
 ]

@@ -1,4 +1,4 @@
-import { parseDurationMs } from '@ops/internal-cli'
+import { parseDurationMs, parseTimerMs } from '@ops/internal-cli'
 import { errorMessage } from '@ops/internal-error'
 import { z } from 'zod'
 
@@ -34,14 +34,12 @@ export const secret: z.ZodString = z.string().min(1).meta({ secret: true })
 /** `30s`, `10m` or `8d`; milliseconds once it was read. */
 export const duration: z.ZodPipe<z.ZodString, z.ZodTransform<number, string>> = text(parseDurationMs)
 
-/** Node.js fires a timer at once that is set for longer. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
-
-/** A duration that is waited for. */
-export const wait: typeof duration = duration.refine(
-  (milliseconds) => milliseconds > 0 && milliseconds <= LONGEST_TIMER_MS,
-  'it must be longer than 0s and not longer than 24d',
-)
+/** A duration that is waited for: longer than 0s, and no longer than a timer can be. */
+export const wait: typeof duration = text((value) => {
+  const milliseconds = parseTimerMs(value)
+  if (milliseconds === 0) throw new Error('it must be longer than 0s')
+  return milliseconds
+})
 
 /** An IANA name. */
 export const timeZone: z.ZodPipe<z.ZodString, z.ZodTransform<string, string>> = checkedText((zone) =>

@@ -81,7 +81,7 @@ export function createRetentionMetrics<Registry>({
   const gapPeriods = gauge('gap_periods', 'Periods within the window that have no good item.', ['group'])
   const lastSuccess = gauge(
     'last_success_timestamp_seconds',
-    'When the last run without a failure was planned.',
+    'When the last run without a failure was planned; 0 until there was one.',
     [],
   )
   const deleted = counter('deleted_total', 'Items deleted.')
