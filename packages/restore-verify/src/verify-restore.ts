@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { isProgramError } from '@ops/internal-subprocess'
 import type { ObjectStore } from '@ops/object-store'
 import {
+  BackupError,
   backupFolder,
   digestDatabase,
   findBackup,
@@ -116,8 +117,9 @@ export interface VerifyRestoreOptions extends AdaptOptions, BackupKeys {
  * database itself is looked over. Whatever happens, nothing stays on the target; what a killed drill
  * left there is removed by the next one.
  *
- * A damaged or incomplete backup is a result (`verdict: 'disproven'`). A drill that could not be run
- * rejects with `RestoreVerifyError` or `BackupError` or, when aborted, with `signal.reason`.
+ * A damaged or incomplete backup is a result (`verdict: 'disproven'`); one that is deleted during the drill
+ * rejects with `BACKUP_NOT_FOUND`. A drill that could not be run rejects with `RestoreVerifyError` or
+ * `BackupError` or, when aborted, with `signal.reason`.
  *
  * @example
  * ```ts
@@ -142,8 +144,22 @@ export async function verifyRestore(options: VerifyRestoreOptions): Promise<Veri
   const backup = await findBackup({ store, cluster, database, id, signal })
   const drill = await beginDrill(options, backup)
   const report = await runDrill(drill)
+  await requireStillThere(store, backup, signal)
   if (options.record !== false) await recordDrill(store, report, signal)
   return report
+}
+
+/** What is missing of a backup that was deleted meanwhile disproves nothing, and a record would be all that is left of it. */
+async function requireStillThere(
+  store: ObjectStore,
+  backup: BackupRef,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if ((await store.head(`${backupFolder(backup)}manifest.json`, { signal })) !== undefined) return
+  throw new BackupError(
+    'BACKUP_NOT_FOUND',
+    `backup ${backup.id} of "${backup.database}" was deleted while it was drilled, so nothing is said of it; drill another`,
+  )
 }
 
 /** Everything that the steps of one drill share. */

@@ -1,6 +1,7 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkJson } from '@ops/internal-cli/check-json'
 import { createBackup, type BackupResult } from '@ops/pg-backup'
@@ -128,6 +129,23 @@ describe('a drill', { timeout: 240_000 }, () => {
     } finally {
       await place.store.put(backup.manifestKey, Buffer.from(original))
     }
+  })
+
+  it('says nothing of a backup that is deleted meanwhile, and leaves nothing where it was', async () => {
+    await using other = await temporaryStore()
+    await createBackup({ store: other.store, connection: connectionTo(server, 'awkward') })
+    const cluster = join(other.folder, 'main')
+    const drilled = drill({
+      store: other.store,
+      onProgress: ({ phase }) => {
+        if (phase === 'check') rmSync(cluster, { recursive: true, force: true })
+      },
+    })
+    await expect(drilled).rejects.toMatchObject({
+      code: 'BACKUP_NOT_FOUND',
+      message: expect.stringMatching(/was deleted while it was drilled/) as string,
+    })
+    await expect(readdir(cluster)).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
   it('does not pretend to prove rows that were never digested', async () => {

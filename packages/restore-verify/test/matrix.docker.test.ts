@@ -110,6 +110,11 @@ describe.each(Object.keys(POSTGRES_SUITES).map(Number))('PostgreSQL %i', (versio
     },
   )
 
+  /** Whoever logs in changes a table. */
+  const LOGIN_TRIGGER = `CREATE TABLE logins (who text);
+    CREATE FUNCTION note_login() RETURNS event_trigger LANGUAGE plpgsql
+      AS $$ BEGIN INSERT INTO public.logins VALUES (session_user); END $$;
+    CREATE EVENT TRIGGER note_login ON login EXECUTE FUNCTION note_login()`
   const IDENTITY = 'AGE-SECRET-KEY-10GNRA6EQ2ZCVL0ZQ88W6NGASZ2ANN0SGLK46Q4GLUZKG6LVAUMESKMP7C3'
   const recipients = ['age1sp63s4hehqvvrn7c980ycvfuf7mq7xyfhjh76us7h30xl5lvluzs8tydlg']
 
@@ -121,6 +126,7 @@ describe.each(Object.keys(POSTGRES_SUITES).map(Number))('PostgreSQL %i', (versio
   ])('%s is proven in a container without a network, which is gone afterwards', async (layout, options) => {
     const store = stores['a folder']
     const cluster = `${layout} ${version}`
+    if (version >= 17 && layout === 'one stream') await server.query(LOGIN_TRIGGER, 'awkward')
     await createBackup({
       store,
       cluster,

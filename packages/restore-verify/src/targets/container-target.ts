@@ -43,7 +43,7 @@ export async function openContainerTarget(
   context: TargetContext,
 ): Promise<Target> {
   const { docker = 'docker', image } = options
-  const { env, signal, logger } = context
+  const { manifest, env, signal, logger } = context
   for (const id of await removeDeadContainers(docker, context))
     logger?.warn({ container: id }, 'removed the container of a dead drill')
   for (const each of await removeDeadFolders())
@@ -61,7 +61,7 @@ export async function openContainerTarget(
       args: [
         ...runArguments(options, owner, socketFolder),
         image,
-        ...guardArguments(SERVER_FOLDER, serverSettings(SOCKET_FOLDER, options)),
+        ...guardArguments(SERVER_FOLDER, serverSettings(SOCKET_FOLDER, options, manifest.server.major)),
       ],
       password,
       env,

@@ -44,7 +44,7 @@ export async function openLocalTarget(options: LocalTargetOptions, context: Targ
     const password = randomBytes(24).toString('base64url')
     const server = await startGuardedServer({
       command: '/bin/sh',
-      args: guardArguments(home, serverSettings(home, options)),
+      args: guardArguments(home, serverSettings(home, options, manifest.server.major)),
       password,
       cwd: folder,
       user,

@@ -6,12 +6,17 @@ export interface ServerLimits {
 
 export const DEFAULT_MEMORY_BYTES: number = 512 * 1024 * 1024
 const MIB = 1024 * 1024
+const LOGIN_TRIGGERS_SINCE = 17
 
 /**
  * Settings of a server whose data are thrown away in any case (PostgreSQL documentation, "Non-Durable
  * Settings" and "Populating a Database"). It listens on nothing but its socket.
  */
-export function serverSettings(socketFolder: string, { memoryBytes }: ServerLimits): Record<string, string> {
+export function serverSettings(
+  socketFolder: string,
+  { memoryBytes }: ServerLimits,
+  major: number,
+): Record<string, string> {
   const share = `${Math.max(16, Math.floor((memoryBytes ?? DEFAULT_MEMORY_BYTES) / 4 / MIB))}MB`
   return {
     listen_addresses: '',
@@ -37,5 +42,7 @@ export function serverSettings(socketFolder: string, { memoryBytes }: ServerLimi
     logging_collector: 'off',
     lc_messages: 'C',
     shared_preload_libraries: '',
+    // A login trigger of the restored database would see the drill log in, and may write that into a table.
+    ...(major >= LOGIN_TRIGGERS_SINCE ? { event_triggers: 'off' } : {}),
   }
 }
