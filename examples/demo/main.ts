@@ -1,12 +1,14 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { constants, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import {
   createProgressLine,
+  EXIT,
   formatBytes,
   formatCount,
   formatDuration,
+  UsageError,
   type ProgressLine,
 } from '@ops/internal-cli'
 import { fileStore } from '@ops/object-store'
@@ -23,16 +25,13 @@ import { SHOP_SQL } from './shop.ts'
  */
 const REPORT = resolve(import.meta.dirname, '../../demo-report.html')
 
-async function main(): Promise<void> {
+async function main(signal: AbortSignal): Promise<void> {
   const { serve, port } = readArguments()
-  const signal = stopSignal()
   const folder = await mkdtemp(join(tmpdir(), 'ops-demo-'))
   try {
     say('Starting a throw-away PostgreSQL and filling it with a shop’s data …')
     await using server = await startPostgres()
-    await server.createDatabase('shop')
-    await server.query(SHOP_SQL, 'shop')
-    signal.throwIfAborted()
+    await orStopped(fill(server), signal)
 
     const store = fileStore({ folder })
     await using page = serve ? await openStatusPage(store, port) : undefined
@@ -41,13 +40,19 @@ async function main(): Promise<void> {
     const report = await drill(store, signal, page)
     await writeFile(REPORT, renderHtml(report))
     say(summary(backup, report))
-    if (report.verdict !== 'proven') process.exitCode = 1
-    if (page === undefined) return
-    say(`  The status page stays at ${page.url} until Ctrl-C.`)
-    await aborted(signal)
+    if (page !== undefined) {
+      say(`  The status page stays at ${page.url} until Ctrl-C.`)
+      await aborted(signal)
+    }
+    process.exitCode = report.verdict === 'proven' ? EXIT.done : EXIT.failed
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+async function fill(server: Postgres): Promise<void> {
+  await server.createDatabase('shop')
+  await server.query(SHOP_SQL, 'shop')
 }
 
 function backUp(
@@ -124,11 +129,25 @@ function connectionTo({ host, port, user, password }: Postgres, database: string
 }
 
 function readArguments(): { serve: boolean; port: number } {
-  const { values } = parseArgs({ options: { serve: { type: 'boolean' }, port: { type: 'string' } } })
+  const { values } = parseKnown()
   const port = Number(values.port ?? 0)
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new Error(`--port ${values.port} is not a port; leave it out for a free one`)
+    throw new UsageError(`--port ${values.port} is not a port; leave it out for a free one`)
   return { serve: values.serve ?? false, port }
+}
+
+function parseKnown(): { values: { serve?: boolean; port?: string } } {
+  try {
+    return parseArgs({ options: { serve: { type: 'boolean' }, port: { type: 'string' } } })
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message}; usage: npm run demo [-- --serve [--port 8080]]`)
+  }
+}
+
+/** Waits no longer than the signal lets it: what is still done then ends with its server. */
+async function orStopped(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  await Promise.race([work, aborted(signal)])
+  signal.throwIfAborted()
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
@@ -138,10 +157,15 @@ function aborted(signal: AbortSignal): Promise<void> {
   })
 }
 
+/** A second signal of the same kind ends the process at once. */
 function stopSignal(): AbortSignal {
   const controller = new AbortController()
-  for (const name of ['SIGINT', 'SIGTERM'] as const)
-    process.once(name, () => controller.abort(new Error(`stopped by ${name}`)))
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(name, () => {
+      process.exitCode = 128 + constants.signals[name]
+      controller.abort(new Error(`stopped by ${name}`))
+    })
+  }
   return controller.signal
 }
 
@@ -149,7 +173,12 @@ function say(text: string): void {
   process.stderr.write(`${text}\n`)
 }
 
-main().catch((error: unknown) => {
+// A terminal that was closed must not end the demo before it has cleaned up.
+process.stderr.on('error', () => undefined)
+const signal = stopSignal()
+main(signal).catch((error: unknown) => {
+  // Ctrl-C reaches initdb and pg_dump too, and what they then say is no fault of theirs.
+  if (signal.aborted) return say('The demo was stopped.')
   say(`The demo failed: ${error instanceof Error ? error.message : String(error)}`)
-  process.exitCode = 1
+  process.exitCode = error instanceof UsageError ? EXIT.usage : EXIT.failed
 })

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { finished } from 'node:stream/promises'
 import { findPostgres, needs } from '@ops/testbed'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { StatusDocument } from '@ops/status-page'
@@ -65,6 +66,25 @@ it(
   },
 )
 
+it('Ctrl-C stops it and all that it started, and that is no failure', { timeout: 300_000 }, async () => {
+  demo = spawn(process.execPath, [MAIN], {
+    env: { ...process.env, TMPDIR: folder },
+    stdio: ['ignore', 'ignore', 'pipe'],
+    detached: true,
+  })
+  const exited = once(demo, 'exit')
+  const saying = demo.stderr!.setEncoding('utf8')
+  let said = ''
+  saying.on('data', (text: string) => (said += text))
+  await Promise.race([once(saying, 'data'), exited])
+  // As a terminal sends it: to initdb as well.
+  process.kill(-demo.pid!, 'SIGINT')
+  expect(await exited).toEqual([130, null])
+  await finished(saying)
+  expect(said).toMatch(/^Starting .*\nThe demo was stopped\.\n$/)
+  expect((await readdir(folder)).filter((name) => existsSync(join(folder, name)))).toEqual([])
+})
+
 it('refuses a port that is none', async () => {
   demo = spawn(process.execPath, [MAIN, '--serve', '--port', '80800'], {
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -72,6 +92,6 @@ it('refuses a port that is none', async () => {
   const exited = once(demo, 'exit')
   let said = ''
   for await (const text of demo.stderr!.setEncoding('utf8')) said += text as string
-  expect(await exited).toEqual([1, null])
+  expect(await exited).toEqual([2, null])
   expect(said).toContain('--port 80800 is not a port')
 })

@@ -56,6 +56,8 @@ export function addServeCommand(program: Command, context: CliContext): void {
     .action((flags: ServeFlags) => serve(flags, context))
 }
 
+const LEAST_INTERVAL_MS = 1000
+
 const SERVE_HELP = `
 Nothing is probed on request but what --target, --targets, --caddy and --allow name.
 Set CERT_PROBE_FILE_PASSWORD to open PKCS#12 files.
@@ -66,6 +68,8 @@ Examples:
   $ cert-probe serve --config blackbox.yml --allow '*.example.com:443' --listen 0.0.0.0:9115`
 
 async function serve(flags: ServeFlags, context: CliContext): Promise<void> {
+  if (flags.interval < LEAST_INTERVAL_MS)
+    throw new UsageError('--interval must be 1s or longer: each target is probed so often')
   const { host, port } = parseListen(flags.listen)
   const options = await probeOptions(flags, context)
   const modules =

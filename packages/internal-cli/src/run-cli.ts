@@ -215,9 +215,9 @@ function trapSignals(): TrappedSignals {
 }
 
 interface Output {
-  print(text: string): Promise<boolean>
+  readonly print: (text: string) => Promise<boolean>
   /** Why stdout cannot be written to any more. */
-  failure(): NodeJS.ErrnoException | undefined
+  readonly failure: () => NodeJS.ErrnoException | undefined
 }
 
 function watchOutput(): Output {

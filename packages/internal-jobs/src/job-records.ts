@@ -84,7 +84,9 @@ async function readText(store: ObjectStore, key: string): Promise<string | undef
       chunks.push(chunk)
     return Buffer.concat(chunks).toString('utf8')
   } catch (error) {
-    if (isObjectStoreError(error) && error.code === 'STORE_NOT_FOUND') return undefined
+    // An empty object has no first byte.
+    if (isObjectStoreError(error) && ['STORE_NOT_FOUND', 'STORE_BAD_RANGE'].includes(error.code))
+      return undefined
     throw error
   }
 }

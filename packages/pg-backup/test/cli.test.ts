@@ -190,6 +190,11 @@ describe('bad input gets one clear line', () => {
       code: 2,
       says: /from 1 to 19/,
     },
+    'an empty name, as an unset variable gives': {
+      args: (folder) => [...intoFolder(folder), '--dbname', ''],
+      code: 2,
+      says: /--dbname is empty/,
+    },
     'a password in a flag': {
       args: (folder) => [...intoFolder(folder), '--dbname', 'postgres://u:hunter2@h/app'],
       code: 2,

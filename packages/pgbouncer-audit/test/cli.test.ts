@@ -131,6 +131,7 @@ describe('pgbouncer-audit', () => {
     [['--format', 'xml'], /choices/i],
     [['--pgbouncer-version', 'new'], /must look like 1\.24/],
     [['--baseline', 'missing.json'], /cannot be read/],
+    [['--write-baseline', 'missing/baseline.json'], /cannot be written/],
     [['--pgbouncer-ini', 'missing.ini'], /cannot be read/],
     [['--pgbouncer-console'], /PGBOUNCER_URL/],
   ])('refuses %o with one clear line and exit code 2', (args, message) => {

@@ -109,6 +109,32 @@ describe('the live audit', () => {
     expect(seen.filter((finding) => finding.subject.includes('application_name'))).toEqual([])
   })
 
+  it('leaves out the statements of roles that go past PgBouncer', async (context) => {
+    present(context)
+    const { rowCount } = await direct.query("SELECT 1 FROM pg_extension WHERE extname = 'pg_stat_statements'")
+    if (rowCount === 0) context.skip('pg_stat_statements is not installed')
+    await direct.query('SELECT pg_stat_statements_reset(); CREATE ROLE "Dump"; CREATE ROLE web')
+    await direct.query('SET ROLE "Dump"; SET row_security = off; SET lock_timeout = 1')
+    await direct.query('SET ROLE web; SET lock_timeout = 1; RESET ROLE; RESET ALL')
+    const seen = async (excludeRoles?: string[]): Promise<[string, string][]> => {
+      const { findings } = await auditLive({ connection: direct, excludeRoles })
+      return findings
+        .filter(({ source }) => source === 'pg_stat_statements')
+        .map(({ subject, message }): [string, string] => [
+          /row_security|lock_timeout/.exec(subject)?.[0] ?? '',
+          /\((\d+) calls\)/.exec(message)![1]!,
+        ])
+        .filter(([name]) => name !== '')
+        .toSorted()
+    }
+    expect(await seen()).toEqual([
+      ['lock_timeout', '2'],
+      ['row_security', '1'],
+    ])
+    expect(await seen(['Dump', 'nobody'])).toEqual([['lock_timeout', '1']])
+    expect(await seen(['Dump', 'web'])).toEqual([])
+  })
+
   it('finds stored settings that PgBouncer overrides', async (context) => {
     present(context)
     await direct.query("ALTER DATABASE postgres SET timezone = 'Asia/Tokyo'")
@@ -180,7 +206,7 @@ describe('the live audit', () => {
       log,
       'C-0x1: app/web@10.0.0.1:5000 closing because: unsupported startup parameter: geqo (age=0s)\n',
     )
-    const args = ['live', '--json', '--pgbouncer-log', log]
+    const args = ['live', '--json', '--pgbouncer-log', log, '--exclude-role', 'backup', 'monitoring']
     const { status, stdout } = spawnSync(process.execPath, [CLI, ...args], {
       encoding: 'utf8',
       env: { ...process.env, DATABASE_URL: postgres.url('postgres') },

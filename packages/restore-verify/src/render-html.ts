@@ -63,7 +63,7 @@ function facts({ backup, target, totals, tool, durationMs, recoveryMs }: Verific
       'Recovery took',
       recoveryMs === null
         ? 'not reached'
-        : `${formatDuration(recoveryMs)}, with the start of an ephemeral server (RTO)`,
+        : `${formatDuration(recoveryMs)}${target?.kind === 'server' ? '' : ', with the start of an ephemeral server'} (RTO)`,
     ],
     ['The whole drill took', formatDuration(durationMs)],
     [
@@ -94,7 +94,7 @@ function checks(made: readonly CheckOutcome[]): string {
   const rows = made.map(({ check, result, reason, durationMs, differences: count }) => {
     const found = count === 0 ? '' : `${formatCount(count)} ${count === 1 ? 'difference' : 'differences'}`
     const says = [found, reason ?? ''].filter((text) => text !== '').join('; ')
-    return `<tr class="${result}"><th scope="row">${CHECK_NAMES[check]}</th><td>${result}</td><td>${escape(says)}</td><td class="number">${result === 'skipped' ? '' : formatDuration(durationMs)}</td></tr>`
+    return `<tr class="${result}"><th scope="row">${CHECK_NAMES[check]}</th><td>${result}</td><td class="says">${escape(says)}</td><td class="number">${result === 'skipped' ? '' : formatDuration(durationMs)}</td></tr>`
   })
   return `<section><h2>Checks</h2><div class="scroll"><table class="checks"><thead><tr><th scope="col">Check</th><th scope="col">Result</th><th scope="col">Says</th><th scope="col" class="number">Took</th></tr></thead><tbody>${rows.join('')}</tbody></table></div></section>`
 }
@@ -140,8 +140,12 @@ function timeline(phases: readonly PhaseTime[]): string {
   return `<section><h2>Timeline</h2><table class="timeline"><tbody>${bars.join('')}</tbody></table></section>`
 }
 
+/** Nobody reads more of them. */
+const MOST_DIFFERENCES = 500
+
 function differences(found: readonly Difference[]): string {
-  const items = found.map(
+  const more = found.length - MOST_DIFFERENCES
+  const items = found.slice(0, MOST_DIFFERENCES).map(
     ({
       check,
       object,
@@ -152,7 +156,7 @@ function differences(found: readonly Difference[]): string {
 ${expected === undefined ? '' : `<div class="side"><span>expected</span> <pre>${escape(expected)}</pre></div>`}
 ${actual === undefined ? '' : `<div class="side"><span>restored</span> <pre>${escape(actual)}</pre></div>`}</li>`,
   )
-  return `<section><h2>What differs</h2><ol class="differences">${items.join('')}</ol></section>`
+  return `<section><h2>What differs</h2><ol class="differences">${items.join('')}</ol>${more <= 0 ? '' : `<p>… and ${formatCount(more)} more; the report as JSON has them all.</p>`}</section>`
 }
 
 /** Differing tables first, then by size: what matters is on top. */
@@ -164,7 +168,7 @@ function tables(all: readonly TableVerdict[]): string {
     .map((table) => {
       const content = (table.expected ?? table.actual)!
       return `<tr class="${table.verdict}"><th scope="row">${escape(table.schema)}.${escape(table.name)}</th><td>${table.verdict}</td>
-<td class="number">${formatCount(content.rows)}</td><td class="number">${formatBytes(content.bytes)}</td><td><code>${escape(content.digest)}</code></td></tr>`
+<td class="number" data-label="Rows">${formatCount(content.rows)}</td><td class="number">${formatBytes(content.bytes)}</td><td class="says"><code>${escape(content.digest)}</code></td></tr>`
     })
   return `<section><h2>Tables</h2><div class="scroll"><table><thead><tr><th scope="col">Table</th><th scope="col">Verdict</th>
 <th scope="col" class="number">Rows</th><th scope="col" class="number">Bytes</th><th scope="col">Digest</th></tr></thead><tbody>${rows.join('')}</tbody></table></div></section>`
@@ -187,8 +191,11 @@ const ENTITIES: Record<string, string> = {
   "'": '&#39;',
 }
 
+/** No markup, and nothing that turns the reading direction: what stands there is what it is. */
 function escape(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (character) => ENTITIES[character]!)
+  return text
+    .replaceAll(/[\u202A-\u202E\u2066-\u2069]/g, '\uFFFD')
+    .replaceAll(/[&<>"']/g, (character) => ENTITIES[character]!)
 }
 
 const STYLE = `
@@ -218,7 +225,13 @@ tr.equal td:nth-child(2) { color: var(--good) } tr:is(.differs, .missing, .extra
 pre { margin: 0; font: .85em/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere }
 tr.pass td:nth-child(2) { color: var(--good) } tr.fail td:nth-child(2) { color: var(--bad); font-weight: 600 } tr.skipped td { color: var(--muted) }
 ul { margin: 0; padding-left: 1.2rem }
-@media (max-width: 40rem) { dl div { grid-template-columns: 1fr; gap: 0 } }
+@media (max-width: 40rem) {
+  dl div { grid-template-columns: 1fr; gap: 0 } section { padding-inline: 1rem }
+  .scroll :is(table, tbody) { display: block } .scroll thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
+  .scroll tr { display: grid; grid-template-columns: minmax(0, 1fr) auto auto; gap: .1rem .8rem; padding: .4rem 0; border-top: 1px solid var(--line) } .scroll tr:first-child { border: 0 }
+  .scroll :is(th, td) { padding: 0; border: 0; overflow-wrap: anywhere } .scroll .says { grid-column: 1 / -1; order: 1 } .scroll td:empty { display: none } .scroll td code { white-space: normal }
+  .scroll table:not(.checks) th { grid-column: 1 / -1 } .scroll td[data-label]::before { content: attr(data-label) ' '; color: var(--muted) }
+}
 @media print { body { background: none } section { break-inside: avoid } }
 `
 

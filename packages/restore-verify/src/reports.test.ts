@@ -107,6 +107,45 @@ describe('the page', () => {
     expect(page).not.toMatch(/<script|<link|<img|src=|url\(|@import|https?:/)
     expect(page).toContain(`default-src 'none'`)
   })
+
+  it('is of a bounded length, however much differs, and says what it leaves out', () => {
+    const report = sampleReport()
+    const many = Array.from({ length: 1502 }, () => report.differences[0]!)
+    const page = renderHtml({ ...report, differences: many })
+    expect(page.match(/3 of 2,000 rows are missing/g)).toHaveLength(500)
+    expect(page).toContain('… and 1,002 more; the report as JSON has them all.')
+    expect(page).toContain('1,502 things are not as')
+  })
+
+  it('lets no name turn the reading direction', () => {
+    const report = sampleReport()
+    const tables = [{ ...report.tables[0]!, name: 'a\u202Egpj\u2066' }]
+    const page = renderHtml({ ...report, tables })
+    expect(page).not.toMatch(/[\u202A-\u202E\u2066-\u2069]/)
+    expect(page).toContain('public.a\uFFFDgpj\uFFFD')
+  })
+
+  it('speaks of the start of a server only where one was started', () => {
+    const report = sampleReport('proven')
+    expect(renderHtml(report)).toContain('27.0 s, with the start of an ephemeral server (RTO)')
+    const onServer = renderHtml({ ...report, target: { ...report.target!, kind: 'server' } })
+    expect(onServer).toContain('27.0 s (RTO)')
+    expect(onServer).not.toContain('ephemeral')
+  })
+})
+
+describe('the verdict in words', () => {
+  it.each([
+    [2, 1, 'with 14 schema objects, 2 sequences and 1 large object.'],
+    [1, 0, 'with 14 schema objects and 1 sequence.'],
+    [0, 0, 'with 14 schema objects.'],
+  ])('of %d sequences and %d large objects', (sequences, largeObjects, end) => {
+    const report = sampleReport('proven')
+    const totals = { ...report.totals, sequences, largeObjects }
+    expect(renderMarkdown({ ...report, totals })).toContain(
+      `Every one of 2,300 rows in 2 tables came back, byte for byte, ${end}`,
+    )
+  })
 })
 
 describe('the sample', () => {

@@ -17,15 +17,24 @@ export function verdictSentence({
   }
   const made = (check: string): boolean =>
     checks.some((each) => each.check === check && each.result === 'pass')
-  const parts = [
-    ...(made('schema') ? [`${formatCount(totals.schemaObjects)} schema objects`] : []),
-    ...(made('sequences') ? [`${formatCount(totals.sequences)} sequences`] : []),
-    ...(made('large-objects') ? [`${formatCount(totals.largeObjects)} large objects`] : []),
-  ]
+  const parts = (
+    [
+      ['schema', totals.schemaObjects, 'schema object'],
+      ['sequences', totals.sequences, 'sequence'],
+      ['large-objects', totals.largeObjects, 'large object'],
+    ] as const
+  )
+    .filter(([check, count]) => made(check) && count > 0)
+    .map(([, count, one]) => counted(count, one))
   const rows = made('rows')
-    ? `Every one of ${formatCount(totals.rows)} rows in ${formatCount(totals.tables)} tables came back, byte for byte`
+    ? `Every one of ${counted(totals.rows, 'row')} in ${counted(totals.tables, 'table')} came back, byte for byte`
     : 'The backup restores without errors; its rows were not compared'
-  return parts.length === 0
-    ? `${rows}.`
-    : `${rows}${made('rows') ? ', with ' : '. Compared: '}${parts.join(', ')}.`
+  if (parts.length === 0) return `${rows}.`
+  const [last, ...before] = parts.toReversed()
+  const all = before.length === 0 ? last : `${before.toReversed().join(', ')} and ${last}`
+  return `${rows}${made('rows') ? ', with ' : '. Compared: '}${all}.`
+}
+
+function counted(count: number, one: string): string {
+  return `${formatCount(count)} ${count === 1 ? one : `${one}s`}`
 }

@@ -10,6 +10,7 @@ import { addProfileOptions, resolveProfile, type ProfileFlags } from './profile-
 interface LiveFlags extends ProfileFlags {
   readonly json?: boolean
   readonly pgbouncerLog?: string
+  readonly excludeRole?: string[]
 }
 
 export function addLive(program: Command, context: CliContext): void {
@@ -21,11 +22,21 @@ export function addLive(program: Command, context: CliContext): void {
     .option('--json', 'print the result as JSON')
     .addHelpText('after', '\nExample:\n  $ DATABASE_URL=postgres://db.internal/app pgbouncer-audit live')
     .option('--pgbouncer-log <file>', 'count the clients that PgBouncer refused, out of its log')
+    .option(
+      '--exclude-role <name...>',
+      'leave out the statements of roles that go past PgBouncer, such as those of backups and monitoring',
+    )
   addProfileOptions(command).action(async (flags: LiveFlags) => {
     const profile = await resolveProfile(flags, context.env)
     await using connection = await connect(context.env['DATABASE_URL'] || undefined)
     const log = flags.pgbouncerLog === undefined ? {} : { pgbouncerLog: readLog(flags.pgbouncerLog) }
-    const result = await auditLive({ connection, profile, signal: context.signal, ...log })
+    const result = await auditLive({
+      connection,
+      profile,
+      excludeRoles: flags.excludeRole,
+      signal: context.signal,
+      ...log,
+    })
     if (flags.json === true) await context.printJson<LiveOutput>(result)
     else await context.print(render(result))
     if (result.findings.length > 0) context.exitWith(EXIT.findings)

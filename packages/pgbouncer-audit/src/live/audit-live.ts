@@ -31,6 +31,11 @@ export interface LiveAuditOptions {
   readonly connection: LiveConnection
   /** What PgBouncer is taken to be; what depends on something unknown is a warning. */
   readonly profile?: ProfileInput
+  /**
+   * Roles that go past PgBouncer, such as those of backups and monitoring: what `pg_stat_statements` has of them
+   * is left out. @default none
+   */
+  readonly excludeRoles?: readonly string[]
   /** The text of PgBouncer's log, which alone says whom it refused. @default not looked at */
   readonly pgbouncerLog?: string
   /** Ends it early: everything is cleaned up, and the promise rejects with `signal.reason`. */
@@ -78,7 +83,7 @@ export async function auditLive(options: LiveAuditOptions): Promise<LiveAuditRes
       skipped.push({ source: check.source, reason: errorMessage(error) })
     }
   }
-  const statements = await auditStatements(connection, profile, skipped)
+  const statements = await auditStatements(options, profile, skipped)
   const refusals = options.pgbouncerLog === undefined ? [] : findStartupRefusals(options.pgbouncerLog)
   return {
     findings: [...findings, ...statements, ...refusals],
@@ -116,22 +121,25 @@ function describe(source: string, hit: LiveHit): LiveFinding {
 
 /** Statements as PostgreSQL counted them, judged by the same rules as source code. */
 async function auditStatements(
-  connection: LiveConnection,
+  { connection, excludeRoles = [] }: LiveAuditOptions,
   profile: Profile,
   skipped: { source: string; reason: string }[],
 ): Promise<LiveFinding[]> {
   const source = 'pg_stat_statements'
-  let rows: readonly Record<string, unknown>[]
+  const callsOf = new Map<string, bigint>()
   try {
-    const sql = `SELECT query, sum(calls)::bigint AS calls FROM pg_stat_statements s
-      JOIN pg_database d ON d.oid = s.dbid WHERE d.datname = current_database() GROUP BY query`
-    rows = (await connection.query(sql)).rows
+    const sql = `SELECT query, rolname AS role, sum(calls)::bigint AS calls FROM pg_stat_statements s
+      JOIN pg_database d ON d.oid = s.dbid LEFT JOIN pg_roles r ON r.oid = s.userid
+      WHERE d.datname = current_database() GROUP BY query, rolname`
+    for (const { query, role, calls } of (await connection.query(sql)).rows) {
+      if (excludeRoles.includes(String(role))) continue
+      callsOf.set(String(query), (callsOf.get(String(query)) ?? 0n) + BigInt(String(calls)))
+    }
   } catch (error) {
     skipped.push({ source, reason: errorMessage(error) })
     return []
   }
-  return rows.flatMap((row) => {
-    const query = String(row['query'])
+  return [...callsOf].flatMap(([query, calls]) => {
     // PgBouncer itself sends this one to hand a backend from client to client.
     if (/^\s*SET\s+application_name\b/i.test(query)) return []
     const batch = readStatements(literalSql(query), { isCertainlySql: true })
@@ -150,7 +158,7 @@ async function auditStatements(
           severity,
           confidence,
           subject: query,
-          message: `${message} (${String(row['calls'])} calls)`,
+          message: `${message} (${calls} calls)`,
         }),
       ),
     )

@@ -1,6 +1,8 @@
 import { lstat, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { errorMessage } from '@ops/internal-error'
+import { RestoreVerifyError } from '../restore-verify-error.ts'
 
 /** Folders with a name like this are ours and nobody else's. */
 const PREFIX = 'ops-restore-verify-'
@@ -31,9 +33,15 @@ export async function isDead({ host, pid, startedAt }: Owner): Promise<boolean> 
   return startedAt !== null && startedAt !== (await startOf(pid))
 }
 
-/** A new folder, marked as ours. */
-export async function createOwnedFolder(parent: string | undefined, owner: Owner): Promise<string> {
-  const folder = await mkdtemp(join(parent ?? defaultParent(), PREFIX))
+/** A new folder, marked as ours. Rejects with `VERIFY_TARGET_UNAVAILABLE` where none can be made. */
+export async function createOwnedFolder(parent: string = defaultParent(), owner: Owner): Promise<string> {
+  const folder = await mkdtemp(join(parent, PREFIX)).catch((cause: unknown) => {
+    throw new RestoreVerifyError(
+      'VERIFY_TARGET_UNAVAILABLE',
+      `no folder can be made in ${parent}: ${errorMessage(cause)}; make it, or name another one`,
+      { cause },
+    )
+  })
   await writeFile(join(folder, OWNER_FILE), JSON.stringify(owner), { mode: 0o600 })
   return folder
 }
