@@ -39,7 +39,9 @@ export function addProbeFlags(command: Command): Command {
       days,
     )
     .addOption(
-      new Option('--timeout <duration>', 'for each address').argParser(parseTimerMs).default(10_000, '10s'),
+      new Option('--timeout <duration>', 'for each address, resolving the name included')
+        .argParser(parseTimerMs)
+        .default(10_000, '10s'),
     )
     .option('-4, --ipv4', 'only IPv4 addresses')
     .option('-6, --ipv6', 'only IPv6 addresses')

@@ -129,8 +129,13 @@ function count({ named, found }: DiscoveredTargets): string {
 /** Refusals are worth a line; every single probe is not. */
 function createLogger(context: CliContext): Logger {
   const say = (fields: object, message: string): void =>
-    context.say(`cert-probe: ${message} ${JSON.stringify(fields)}`)
+    context.say(`cert-probe: ${message} ${JSON.stringify(fields, errorAsText)}`)
   return { warn: say, error: say }
+}
+
+/** An error has no fields of its own that JSON would show. */
+function errorAsText(_name: string, value: unknown): unknown {
+  return value instanceof Error ? value.message : value
 }
 
 function parseListen(text: string): { host: string; port: number } {

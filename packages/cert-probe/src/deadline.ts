@@ -8,14 +8,18 @@ export interface Deadline {
   release(): void
 }
 
+/** What Node.js' timers can wait, 24 days: a longer wait would end at once. */
+export const LONGEST_TIMER_MS: number = 2 ** 31 - 1
+
 /** Aborts after `timeoutMs`, or when `outer` does. */
 export function startDeadline(timeoutMs: number, outer?: AbortSignal): Deadline {
   const controller = new AbortController()
   let isExpired = false
-  const timer = setTimeout(() => {
+  const expire = (): void => {
     isExpired = true
     controller.abort(new Error(`not done within ${timeoutMs} ms`))
-  }, timeoutMs)
+  }
+  const timer = setTimeout(expire, Math.min(timeoutMs, LONGEST_TIMER_MS))
   const onOuterAbort = (): void => controller.abort(outer?.reason)
   if (outer?.aborted === true) onOuterAbort()
   outer?.addEventListener('abort', onOuterAbort, { once: true })

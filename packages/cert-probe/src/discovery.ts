@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { LONGEST_TIMER_MS } from './deadline.ts'
 import { discoverCaddy } from './discover-caddy.ts'
 import type { ProbeReport } from './report.ts'
 import { sanTargets } from './san-targets.ts'
@@ -15,7 +16,7 @@ export interface DiscoveryOptions {
   readonly caddyUrl?: string
   /** Also take the other names in the certificates of these targets. @default false */
   readonly sans?: boolean
-  /** Between two questions to Caddy. @default 600_000 */
+  /** Between two questions to Caddy, 24 days at most. @default 600_000 */
   readonly intervalMs?: number
   /** Told of the targets whenever they change, and at the start. */
   readonly onChange: (targets: DiscoveredTargets) => void
@@ -114,7 +115,7 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
   }
   const askAgain = async (adminUrl: string): Promise<void> => {
     for (;;) {
-      await sleep(intervalMs, undefined, { signal: stopping.signal })
+      await sleep(Math.min(intervalMs, LONGEST_TIMER_MS), undefined, { signal: stopping.signal })
       if (await askCaddy(adminUrl)) onChange(current())
     }
   }

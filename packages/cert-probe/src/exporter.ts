@@ -114,7 +114,8 @@ export function createExporter(options: ExporterOptions = {}): Exporter {
     }
   }
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<Answer> => {
-    const url = new URL(request.url ?? '/', 'http://exporter')
+    const url = URL.parse(request.url!, 'http://exporter')
+    if (url === null) return { status: 400, body: 'the request asks for no path\n' }
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('allow', 'GET, HEAD')
       return { status: 405, body: 'only GET and HEAD\n' }

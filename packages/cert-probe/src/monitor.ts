@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { LONGEST_TIMER_MS } from './deadline.ts'
 import { probe, type ProbeOptions } from './probe.ts'
 import type { ProbeReport } from './report.ts'
 import { formatTarget, parseTarget } from './target.ts'
@@ -11,7 +12,7 @@ export interface MonitorOptions extends Omit<ProbeOptions, 'signal' | 'allowAddr
   readonly targets: readonly string[]
   /** Which addresses may be connected to for a target. @default all */
   readonly allowAddress?: (ip: string, target: string) => boolean
-  /** From the end of one probe of a target to its next. @default 600_000 */
+  /** From the end of one probe of a target to its next, 24 days at most. @default 600_000 */
   readonly intervalMs?: number
   /** The part of the interval by which it varies, so that targets do not come in bursts. @default 0.1 */
   readonly jitter?: number
@@ -89,7 +90,8 @@ export function createMonitor(options: MonitorOptions): Monitor {
       } finally {
         slots.give()
       }
-      await sleep(intervalMs * (1 + jitter * (2 * random() - 1)), undefined, { signal })
+      const pauseMs = intervalMs * (1 + jitter * (2 * random() - 1))
+      await sleep(Math.min(pauseMs, LONGEST_TIMER_MS), undefined, { signal })
     }
   }
   const adjust = (): void => {

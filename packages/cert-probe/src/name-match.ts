@@ -28,6 +28,7 @@ function matchesPattern(host: string, pattern: string): boolean {
   )
 }
 
-function withoutFinalDot(name: string): string {
+/** It only says that the name is complete: neither certificates nor SNI (RFC 6066, section 3) have it. */
+export function withoutFinalDot(name: string): string {
   return name.endsWith('.') ? name.slice(0, -1) : name
 }

@@ -21,6 +21,8 @@ describe('what may be probed on request', () => {
     ['mail.example:25', true],
     ['10.9.8.7:6432', true],
     ['11.9.8.7:6432', false],
+    ['[fd00::1]:443', true],
+    ['[fe80::1]:443', false],
     ['/etc/ssl/site.pem', true],
     ['/etc/ssl/private/site.pem', false],
     ['/etc/ssl/../shadow.pem', false],
@@ -29,6 +31,30 @@ describe('what may be probed on request', () => {
     ['kubernetes://default/x', false],
   ])('%s: %s', (target, isAllowed) => {
     expect(policy.allowsTarget(parseTarget(target))).toBe(isAllowed)
+  })
+
+  it('a pattern of sockets goes by the protocol too', () => {
+    const { allowsTarget } = createNetworkPolicy({
+      targets: [],
+      patterns: ['postgres+unix:/run/postgresql/*'],
+    })
+    expect(allowsTarget(parseTarget('postgres+unix:/run/postgresql/.s.PGSQL.5432'))).toBe(true)
+    expect(allowsTarget(parseTarget('unix:/run/postgresql/.s.PGSQL.5432'))).toBe(false)
+    expect(allowsTarget(parseTarget('postgres+unix:/run/docker.sock'))).toBe(false)
+  })
+
+  it.each([
+    'https://*.example.com',
+    '*.example.com:https',
+    '10.0.0.0/33',
+    'fd00::/129',
+    '10.0.0.256/8',
+    '',
+    'a b',
+  ])('refuses the pattern "%s", which would never match', (pattern) => {
+    const create = (): unknown => createNetworkPolicy({ targets: [], patterns: [pattern] })
+    expect(create).toThrow(expect.objectContaining({ code: 'CERT_PROBE_BAD_TARGET' }))
+    expect(create).toThrow(`the pattern "${pattern}" makes no sense`)
   })
 
   it('does not let a name lead into the network, unless it was listed', () => {

@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net'
+import { CertProbeError } from './errors.ts'
 import type { Failure } from './failure.ts'
 import { formatTarget, parseTarget, type Target } from './target.ts'
 
@@ -72,7 +73,7 @@ export function isPrivateAddress(ip: string): boolean {
   return isInList(privateAddresses, ip)
 }
 
-/** @throws {CertProbeError} `CERT_PROBE_BAD_TARGET` for a listed target that makes no sense */
+/** @throws {CertProbeError} `CERT_PROBE_BAD_TARGET` for a listed target or a pattern that makes no sense */
 export function createNetworkPolicy(options: NetworkPolicyOptions): NetworkPolicy {
   const listed = new Set(options.targets.map((target) => formatTarget(parseTarget(target))))
   const rules = options.patterns.map(parseRule)
@@ -103,10 +104,12 @@ interface Rule {
 }
 
 function parseRule(pattern: string): Rule {
-  const range = /^\[?([0-9a-f.:]+)(?:\/(\d{1,3}))?\]?(?::(\d+|\*))?$/i.exec(pattern)
+  const range = /^\[?([0-9a-f.:]+)\]?(?:\/(\d{1,3}))?\]?(?::(\d+|\*))?$/i.exec(pattern)
   const network = range === null ? undefined : [range[1]!, pattern].find((each) => isIP(each) !== 0)
   if (network !== undefined) {
-    const prefix = Number(range![2] ?? (isIP(network) === 6 ? 128 : 32))
+    const longest = isIP(network) === 6 ? 128 : 32
+    const prefix = Number(range![2] ?? longest)
+    if (prefix > longest) badPattern(pattern)
     const list = blockListOf([[network, prefix]])
     const port = network === pattern ? '443' : (range![3] ?? '443')
     return {
@@ -118,7 +121,7 @@ function parseRule(pattern: string): Rule {
       covers: (ip) => isInList(list, ip),
     }
   }
-  if (/^[./]|^(unix|kubernetes):/.test(pattern)) {
+  if (/^[./]|^(([a-z]+\+)?unix|kubernetes):/.test(pattern)) {
     const path = glob(pattern, '[^/]*')
     const within = (text: string): boolean => path.test(text) && !/(^|\/)\.\.(\/|$)/.test(text)
     return {
@@ -126,15 +129,21 @@ function parseRule(pattern: string): Rule {
       covers: () => false,
     }
   }
-  const [, host, port] = /^(.*?)(?::(\d+|\*))?$/.exec(pattern)!
+  const [, host, port = '443'] = /^([^\s:/[\]@?#]+)(?::(\d+|\*))?$/.exec(pattern) ?? badPattern(pattern)
   const hostPattern = glob(host!.toLowerCase(), '[^/]*')
   return {
     matches: (target) =>
-      target.kind === 'network' &&
-      hostPattern.test(target.host.toLowerCase()) &&
-      isPort(target.port, port ?? '443'),
+      target.kind === 'network' && hostPattern.test(target.host.toLowerCase()) && isPort(target.port, port),
     covers: () => false,
   }
+}
+
+function badPattern(pattern: string): never {
+  throw new CertProbeError(
+    'CERT_PROBE_BAD_TARGET',
+    `the pattern "${pattern}" makes no sense: it must be HOST:PORT, NETWORK/PREFIX:PORT or a path, with * for anything`,
+    { details: { target: pattern } },
+  )
 }
 
 function isPort(port: number, wanted: string): boolean {

@@ -4,6 +4,7 @@ import { millisecondsSince, toFailure, type DialOrder } from './dial.ts'
 import type { Failure } from './failure.ts'
 import { inspect, type InspectOptions } from './inspect.ts'
 import { readKubernetesSecrets, type KubernetesOptions } from './kubernetes.ts'
+import { withoutFinalDot } from './name-match.ts'
 import { addressRefusal } from './network-policy.ts'
 import { askOcsp } from './ocsp-check.ts'
 import { probeFiles } from './probe-files.ts'
@@ -29,7 +30,7 @@ import type { VerdictOptions } from './verdict.ts'
 
 /** Options of {@link probe}. */
 export interface ProbeOptions extends VerdictOptions {
-  /** For each address separately, from connecting to the end of the handshake. @default 10_000 */
+  /** For each address separately, from resolving the name to the end of the handshake. @default 10_000 */
   readonly timeoutMs?: number
   /** The name to ask for (SNI) and to judge by. @default the target's host */
   readonly serverName?: string
@@ -176,16 +177,17 @@ async function probeConnection(
   })
   const refusal = ip === undefined ? undefined : addressRefusal(ip, options.allowAddress)
   if (refusal !== undefined) return { ...failed(location, refusal, finish({})), ...about }
+  const ownTimeMs = timeoutMs - (before.resolveMs ?? 0)
   const order = {
     location,
     where,
-    timeoutMs,
+    timeoutMs: Math.max(Math.ceil(ownTimeMs), 1),
     ...(target.startTls === undefined ? {} : { startTls: target.startTls }),
-    ...(serverName === undefined || isIP(serverName) !== 0 ? {} : { sni: serverName }),
+    ...(serverName === undefined || isIP(serverName) !== 0 ? {} : { sni: withoutFinalDot(serverName) }),
   }
   const { handshake, failure, timings } = await options.tls.dial(order, signal)
   if (handshake === undefined) return { ...failed(location, failure!, finish(timings)), ...about }
-  const leftMs = timeoutMs - (performance.now() - startedAt)
+  const leftMs = ownTimeMs - (performance.now() - startedAt)
   const found = await inspect(handshake, serverName, inspectOptions(options, leftMs))
   signal?.throwIfAborted()
   return { ...about, ...found, timings: finish(timings) }

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { get, type IncomingMessage } from 'node:http'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -179,6 +180,15 @@ it('answers GET and HEAD alone', async () => {
   }
 })
 
+it('answers 400 to a request without a path', async () => {
+  await using exporter = createExporter({ port: 0, modules: await defaultModules(trust) })
+  const address = await exporter.start()
+  const request = get({ port: address.port, path: '//' })
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  response.resume()
+  expect(response.statusCode).toBe(400)
+})
+
 describe('a way into the network', () => {
   it('is closed: nothing may be asked for that was not named', async () => {
     expect((await ask({}, `/probe?module=tcp&target=localhost:${port}`)).status).toBe(403)
@@ -285,6 +295,27 @@ describe('the monitor', () => {
     } finally {
       watcher.close()
     }
+  })
+
+  it('waits even where timers of Node.js cannot wait that long', async () => {
+    const warnings: string[] = []
+    const onWarning = ({ name }: Error): number => warnings.push(name)
+    process.on('warning', onWarning)
+    await using monitor = createMonitor({
+      targets: [`localhost:${port}`],
+      trust,
+      intervalMs: 30 * 86_400_000,
+      jitter: 0,
+      timeoutMs: 30 * 86_400_000,
+      ipPreference: 'ip4',
+    })
+    monitor.start()
+    await expect
+      .poll(() => monitor.reports().map(({ status }) => status), { timeout: 30_000 })
+      .toEqual(['ok'])
+    // A timer that would end at once says so.
+    expect(warnings).not.toContain('TimeoutOverflowWarning')
+    process.off('warning', onWarning)
   })
 
   it('probes again and again, forgets what was taken away, and stops at once', async () => {

@@ -4,7 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type AddressInfo, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createTlsSettings } from '../src/tls-settings.ts'
 import { probe } from '../src/probe.ts'
@@ -148,6 +149,44 @@ describe('one probe', () => {
       expect(presented.endpoints[0]!.failure).toBeUndefined()
     },
   )
+
+  it('asks for a name without the dot that makes it complete', async () => {
+    const server = tlsServer(good)
+    const asked: unknown[] = []
+    server.on('secureConnection', ({ servername }: TLSSocket) => asked.push(servername))
+    const port = await listen(server)
+    const report = await probe(`localhost.:${port}`, {
+      trust,
+      resolve: () => Promise.resolve([{ ip: '127.0.0.1', family: 4 }]),
+    })
+    expect(report.endpoints[0]).toMatchObject({ verdict: { isTrusted: true } })
+    await expect.poll(() => asked, { timeout: 30_000 }).toEqual(['localhost'])
+  })
+
+  it('leaves the handshake what resolving the name has left of its time', async () => {
+    const port = await listen(tlsServer(good))
+    const timeoutMs = 600_000
+    const { dial } = createTlsSettings()
+    const given: number[] = []
+    const report = await probe(`localhost:${port}`, {
+      trust,
+      timeoutMs,
+      resolve: async () => {
+        await sleep(50)
+        return [{ ip: '127.0.0.1', family: 4 }]
+      },
+      tls: {
+        dial: (order, signal) => {
+          given.push(order.timeoutMs)
+          return dial(order, signal)
+        },
+      },
+    })
+    const { status, timings } = report.endpoints[0]!
+    expect(status).toBe('ok')
+    expect(given).toEqual([Math.ceil(timeoutMs - timings.resolveMs!)])
+    expect(given[0]).toBeLessThan(timeoutMs)
+  })
 
   it('gives up when it is aborted, with the reason it was given', async () => {
     const port = await listen(createServer(() => undefined))
