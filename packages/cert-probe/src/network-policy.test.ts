@@ -34,13 +34,10 @@ describe('what may be probed on request', () => {
   })
 
   it('a pattern of sockets goes by the protocol too', () => {
-    const { allowsTarget } = createNetworkPolicy({
-      targets: [],
-      patterns: ['postgres+unix:/run/postgresql/*'],
-    })
-    expect(allowsTarget(parseTarget('postgres+unix:/run/postgresql/.s.PGSQL.5432'))).toBe(true)
-    expect(allowsTarget(parseTarget('unix:/run/postgresql/.s.PGSQL.5432'))).toBe(false)
-    expect(allowsTarget(parseTarget('postgres+unix:/run/docker.sock'))).toBe(false)
+    const sockets = createNetworkPolicy({ targets: [], patterns: ['postgres+unix:/run/postgresql/*'] })
+    expect(sockets.allowsTarget(parseTarget('postgres+unix:/run/postgresql/.s.PGSQL.5432'))).toBe(true)
+    expect(sockets.allowsTarget(parseTarget('unix:/run/postgresql/.s.PGSQL.5432'))).toBe(false)
+    expect(sockets.allowsTarget(parseTarget('postgres+unix:/run/docker.sock'))).toBe(false)
   })
 
   it.each([

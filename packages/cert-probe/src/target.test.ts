@@ -8,6 +8,7 @@ describe('targets', () => {
     ['example.com', { kind: 'network', host: 'example.com', port: 443 }],
     ['example.com:8443', { kind: 'network', host: 'example.com', port: 8443 }],
     ['https://example.com/path?q#f', { kind: 'network', host: 'example.com', port: 443 }],
+    ['bücher.example:8443', { kind: 'network', host: 'xn--bcher-kva.example', port: 8443 }],
     ['[2001:db8::1]:443', { kind: 'network', host: '2001:db8::1', port: 443 }],
     ['2001:db8::1', { kind: 'network', host: '2001:db8::1', port: 443 }],
     ['postgres://user:pass@db:6432/app', { kind: 'network', host: 'db', port: 6432, startTls: 'postgres' }],

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { domainToASCII } from 'node:url'
 import { CertProbeError } from './errors.ts'
 import { STARTTLS_PROTOCOLS, type StartTlsProtocol } from './starttls.ts'
 
@@ -129,7 +130,12 @@ function parseHost(authority: string, text: string, scheme: Scheme): NetworkTarg
   const port = match?.[3] === undefined ? scheme.port : Number(match[3])
   if (port === undefined) return fail(text, 'it needs a port, as in host:port')
   if (port < 1 || port > 65_535) return fail(text, 'the port must be from 1 to 65535')
-  return { kind: 'network', host, port, ...startTlsOf(scheme) }
+  return { kind: 'network', host: asciiName(host), port, ...startTlsOf(scheme) }
+}
+
+/** `bücher.example` stands in DNS, SNI and certificates as `xn--bcher-kva.example`. */
+function asciiName(host: string): string {
+  return /[^\u0020-\u007e]/.test(host) ? domainToASCII(host) || host : host
 }
 
 function parseKubernetes(rest: string, text: string): KubernetesTarget {
