@@ -360,6 +360,9 @@ describe('a worker', () => {
     await untilDone(worker, 'backup', 'app')
     await untilDone(worker, 'retention')
     expect(await backups('app')).toHaveLength(1)
+    // Nothing was drilled, so nothing is said of restores: it would stand there until the next drill.
+    const drilled = 'ops_restore_verify_last_attempt_success{cluster="main",database="app"}'
+    expect(await worker.metric(drilled)).toBeUndefined()
   })
 })
 

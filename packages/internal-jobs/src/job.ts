@@ -10,7 +10,7 @@ export interface JobRef {
 
 export interface Job extends JobRef {
   readonly schedule: Schedule
-  /** Looked at again whenever a job of this kind has ended, about the same database where it is about one. */
+  /** Looked at again whenever a job of this kind has ended. */
   readonly after?: string
   /** What it finds out lives in this process: every worker runs it for itself. */
   readonly isLocal?: boolean

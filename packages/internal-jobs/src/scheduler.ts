@@ -65,7 +65,7 @@ export async function runSchedule(options: ScheduleOptions): Promise<void> {
       const { record } = await options.takeTurn(job)
       entry.postponed = 0
       entry.checkAt = dueAt(job, record, clock.now())
-      for (const each of entries.values()) if (follows(each.job, job)) each.checkAt = -Infinity
+      for (const each of entries.values()) if (each.job.after === job.kind) each.checkAt = -Infinity
     } catch (error) {
       if (!signal.aborted) putOff(entry, error)
     } finally {
@@ -101,8 +101,4 @@ export async function runSchedule(options: ScheduleOptions): Promise<void> {
     await clock.sleep(next - now, nap.signal).catch(() => undefined)
   }
   await Promise.all(turns)
-}
-
-function follows(each: Job, { kind, database }: Job): boolean {
-  return each.after === kind && (each.database === undefined || each.database === database)
 }

@@ -246,7 +246,7 @@ describe('the schedule', () => {
     expect(told).toEqual([undefined, 1, 2, 3, 4, 5, 6])
   })
 
-  it('looks at a drill again when the backup that it waits for is there, and says only once that it waits', async () => {
+  it('looks again and again whether the backup that a drill waits for is there, and says only once that it waits', async () => {
     const clock = simulatedClock()
     const runs: Run[] = []
     const jobOf = jobFactory(clock, runs, () => ({ minutes: 5 * 60 }))
@@ -255,7 +255,6 @@ describe('the schedule', () => {
     const tooEarly = new Error('there is no backup yet')
     const waiting: Job = {
       ...drill,
-      after: 'backup',
       judge: (error) => (error === tooEarly ? 'postponed' : 'failed'),
       run: async (context) => {
         if (!runs.some(({ outcome }) => outcome === 'done')) throw tooEarly
@@ -265,7 +264,9 @@ describe('the schedule', () => {
     const worker = startSimulated(() => () => [...backups, waiting], { clock, shared: sharedRecords(clock) })
     await clock.advanceTo(START + 6 * HOUR)
     await worker.stop()
-    expect(runs.find(({ job }) => job === 'drill a')?.startedAt).toBe(START + 5 * HOUR)
+    const startedAt = runs.find(({ job }) => job === 'drill a')!.startedAt
+    expect(startedAt).toBeGreaterThanOrEqual(START + 5 * HOUR)
+    expect(startedAt).toBeLessThanOrEqual(START + 5 * HOUR + MINUTE)
     expect(worker.logged).toEqual(['not now', 'done', 'done', 'done'])
   })
 

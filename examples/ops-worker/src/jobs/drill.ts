@@ -11,8 +11,6 @@ export function drillJob(database: string, context: JobContext): Job {
   const { cluster, drill } = config
   return {
     kind: 'drill',
-    // The first one waits for it.
-    after: 'backup',
     database,
     schedule: scheduleOf(context, drill, `drill ${database}`),
     async doneSince(slot, signal) {
@@ -52,7 +50,6 @@ export function drillJob(database: string, context: JobContext): Job {
       if (isTooEarly(error)) return 'postponed'
       return error instanceof WorkerError ? 'final' : 'failed'
     },
-    couldNotRun: (error) => metrics.drills.record({ backup: { cluster, database }, error }),
     gone: () => metrics.drills.forget({ cluster, database }),
   }
 }
