@@ -107,7 +107,14 @@ export async function openWorker({ config, env: allEnv, logger }: WorkerOptions)
 
 function withStoreKeys(env: NodeJS.ProcessEnv, { store }: Config): NodeJS.ProcessEnv {
   const { accessKeyId = env['AWS_ACCESS_KEY_ID'], secretAccessKey = env['AWS_SECRET_ACCESS_KEY'] } = store
-  return { ...env, AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey }
+  // A session token belongs to the key that it came with.
+  const sessionToken = store.accessKeyId === undefined ? env['AWS_SESSION_TOKEN'] : undefined
+  return {
+    ...env,
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_SESSION_TOKEN: sessionToken,
+  }
 }
 
 function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
