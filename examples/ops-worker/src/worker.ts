@@ -16,6 +16,7 @@ import { scheduleOf, type JobContext } from './jobs/context.ts'
 import { drillJob } from './jobs/drill.ts'
 import { inventoryJob } from './jobs/inventory.ts'
 import { retentionJob } from './jobs/retention.ts'
+import { withStoreKeys } from './store-keys.ts'
 
 export interface WorkerOptions {
   readonly config: Config
@@ -43,7 +44,9 @@ const POSTPONE_MS = 5000
 export async function openWorker({ config, env: allEnv, logger }: WorkerOptions): Promise<Worker> {
   const { cluster, lease, pgbouncer } = config
   await using opened = new AsyncDisposableStack()
-  const store = opened.use(await openStore(config.store.url, { env: withStoreKeys(allEnv, config), logger }))
+  const store = opened.use(
+    await openStore(config.store.url, { env: withStoreKeys(allEnv, config.store), logger }),
+  )
   const registry = new client.Registry()
   const metrics = {
     backups: createBackupMetrics({ client, registry }),
@@ -102,18 +105,6 @@ export async function openWorker({ config, env: allEnv, logger }: WorkerOptions)
     jobs,
     certificateReports: certificates.reports,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
-  }
-}
-
-function withStoreKeys(env: NodeJS.ProcessEnv, { store }: Config): NodeJS.ProcessEnv {
-  const { accessKeyId = env['AWS_ACCESS_KEY_ID'], secretAccessKey = env['AWS_SECRET_ACCESS_KEY'] } = store
-  // A session token belongs to the key that it came with.
-  const sessionToken = store.accessKeyId === undefined ? env['AWS_SESSION_TOKEN'] : undefined
-  return {
-    ...env,
-    AWS_ACCESS_KEY_ID: accessKeyId,
-    AWS_SECRET_ACCESS_KEY: secretAccessKey,
-    AWS_SESSION_TOKEN: sessionToken,
   }
 }
 
