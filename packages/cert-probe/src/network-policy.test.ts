@@ -33,6 +33,13 @@ describe('what may be probed on request', () => {
     expect(policy.allowsTarget(parseTarget(target))).toBe(isAllowed)
   })
 
+  it('a pattern goes by what stands in DNS for names that are not ASCII', () => {
+    const names = createNetworkPolicy({ targets: [], patterns: ['*.bücher.example:443'] })
+    expect(names.allowsTarget(parseTarget('www.bücher.example'))).toBe(true)
+    expect(names.allowsTarget(parseTarget('www.xn--bcher-kva.example'))).toBe(true)
+    expect(names.allowsTarget(parseTarget('www.bucher.example'))).toBe(false)
+  })
+
   it('a pattern of sockets goes by the protocol too', () => {
     const sockets = createNetworkPolicy({ targets: [], patterns: ['postgres+unix:/run/postgresql/*'] })
     expect(sockets.allowsTarget(parseTarget('postgres+unix:/run/postgresql/.s.PGSQL.5432'))).toBe(true)

@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net'
 import { CertProbeError } from './errors.ts'
 import type { Failure } from './failure.ts'
-import { formatTarget, parseTarget, type Target } from './target.ts'
+import { asciiName, formatTarget, parseTarget, type Target } from './target.ts'
 
 /**
  * A server that probes on request is a way into the network it stands in: whoever can reach it could
@@ -130,7 +130,7 @@ function parseRule(pattern: string): Rule {
     }
   }
   const [, host, port = '443'] = /^([^\s:/[\]@?#]+)(?::(\d+|\*))?$/.exec(pattern) ?? badPattern(pattern)
-  const hostPattern = glob(host!.toLowerCase(), '[^/]*')
+  const hostPattern = glob(asciiName(host!).toLowerCase(), '[^/]*')
   return {
     matches: (target) =>
       target.kind === 'network' && hostPattern.test(target.host.toLowerCase()) && isPort(target.port, port),

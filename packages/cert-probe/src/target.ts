@@ -134,7 +134,7 @@ function parseHost(authority: string, text: string, scheme: Scheme): NetworkTarg
 }
 
 /** `bücher.example` stands in DNS, SNI and certificates as `xn--bcher-kva.example`. */
-function asciiName(host: string): string {
+export function asciiName(host: string): string {
   return /[^\u0020-\u007e]/.test(host) ? domainToASCII(host) || host : host
 }
 

@@ -1,3 +1,4 @@
+import { unescape } from 'node:querystring'
 import type { Job } from '@ops/internal-jobs'
 import { applyRetention, isRetentionError, planRetention, scanSets } from '@ops/s3-retention'
 import type { RetentionPlan, Scan } from '@ops/s3-retention'
@@ -38,13 +39,13 @@ export async function planNow(context: JobContext, signal: AbortSignal): Promise
   return planRetention(items, retention.policy, { now: new Date(), timeZone })
 }
 
-/** Days without a backup are no gap once the database is gone. */
+/** Days without a backup are no gap once the database is gone. Names of folders are anybody's: `unescape` bears them all. */
 export function showRetention(
-  { databases, metrics }: JobContext,
+  { databases, metrics }: Pick<JobContext, 'databases' | 'metrics'>,
   { plan, result }: Parameters<RetentionMetrics['record']>[0],
 ): void {
   const isThere = ({ group }: { readonly group: string }): boolean =>
-    !databases.isGone(decodeURIComponent(group.slice(group.lastIndexOf('/') + 1)))
+    !databases.isGone(unescape(group.slice(group.lastIndexOf('/') + 1)))
   metrics.retention.record({ plan: { ...plan, gaps: plan.gaps.filter(isThere) }, result })
 }
 
